@@ -1,0 +1,215 @@
+"""Who the customers are, under which ids each platform knows them, and what stands open for each.
+
+Joined through the crosswalk when read, so a merge needs no rewriting. SLI figures of a customer come from the one
+computation of SLIs, not from here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, func, select
+
+from metrics.tables import FlowInstance, table
+
+from .breaks import BREAK
+from .flows import STUCK
+from .heads import CROSSWALK, RECORD, Head, bodies, head_rows, heads, to_heads
+from .narrow import Narrow, customer_records, sums
+from .pages import Listing, beyond, decode, page
+
+INSTANCE = table(FlowInstance)
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerRow:
+    """One customer in the list. Money at risk counts each document once, late and lost together, per currency."""
+
+    id: int
+    name: str
+    segment: str | None
+    platforms: tuple[str, ...]
+    ids_count: int
+    on_the_way: int
+    stuck: int
+    breaks: int
+    at_risk: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class KnownAs:
+    """One id a platform knows the customer by, in which legal entity and currency, and how that is known."""
+
+    record: Head
+    evidence: str
+    attributes: Mapping[str, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerPage:
+    """One customer: its ids on every platform, and how many documents of each kind and state there are."""
+
+    id: int
+    name: str
+    segment: str | None
+    known_as: list[KnownAs]
+    documents: Mapping[tuple[str, str], int]
+
+
+@dataclass(slots=True)
+class _Sum:
+    on_the_way: int = 0
+    risk: dict[int, tuple[str | None, int | None]] = field(default_factory=dict)
+    breaks: int = 0
+
+
+def customers_list(
+    conn: Connection,
+    where: Narrow,
+    *,
+    text: str | None = None,
+    trouble_only: bool = False,
+    limit: int = 100,
+    after: str | None = None,
+) -> Listing[CustomerRow]:
+    """Return customers, those with most stuck documents first, then by name."""
+    rows = [r for r in _all(conn, where) if _matches(r, text) and (not trouble_only or r.stuck or r.breaks)]
+    rows.sort(key=_order)
+    total = len(rows)
+    if after is not None:
+        last = tuple(decode(after, (int, int, str, int)))
+        rows = [r for r in rows if _order(r) > last]
+    return page(rows[: limit + 1], limit, total, _order)
+
+
+def _order(row: CustomerRow) -> tuple[int, int, str, int]:
+    return -row.stuck, -row.breaks, row.name.casefold(), row.id
+
+
+def _matches(row: CustomerRow, text: str | None) -> bool:
+    return text is None or text.casefold() in row.name.casefold()
+
+
+def _all(conn: Connection, where: Narrow) -> list[CustomerRow]:
+    owner = {
+        r.id: r.id
+        for r in conn.execute(select(RECORD.c.id).where(RECORD.c.kind == "customer", RECORD.c.deleted_us.is_(None)))
+    }
+    owner |= {r.record_id: r.customer_id for r in conn.execute(select(CROSSWALK)) if r.record_id in owner}
+    members: dict[int, list[int]] = {}
+    for record, customer in owner.items():
+        members.setdefault(customer, []).append(record)
+    known = heads(conn, owner)
+    shown = bodies(conn, members)
+    totals = _totals(conn, owner)
+    found = [_row(c, [known[i] for i in m if i in known], shown, totals.get(c, _Sum())) for c, m in members.items()]
+    return [r for r in found if _wanted(r, [known[i] for i in members[r.id] if i in known], where)]
+
+
+def _wanted(row: CustomerRow, records: list[Head], where: Narrow) -> bool:
+    return (
+        (where.platform is None or where.platform in row.platforms)
+        and (where.entity is None or any(h.entity == where.entity for h in records))
+        and (where.segment is None or row.segment == where.segment)
+        and (where.customer_id is None or row.id == where.customer_id)
+    )
+
+
+def _row(customer: int, records: list[Head], shown: Mapping[int, Any], total: _Sum) -> CustomerRow:
+    body = shown.get(customer)
+    attributes = body.attributes if body else {}
+    first = min(records, key=lambda h: (h.id != customer, h.platform), default=None)
+    name = attributes.get("name") or (first.customer_name or first.label if first else str(customer))
+    return CustomerRow(
+        id=customer,
+        name=name,
+        segment=attributes.get("segment"),
+        platforms=tuple(sorted({h.platform for h in records})),
+        ids_count=len(records),
+        on_the_way=total.on_the_way,
+        stuck=len(total.risk),
+        breaks=total.breaks,
+        at_risk=sums(total.risk.values()),
+    )
+
+
+def _totals(conn: Connection, owner: Mapping[int, int]) -> dict[int, _Sum]:
+    totals: dict[int, _Sum] = {}
+    columns = ("anchor_id", "customer_id", "state", "currency", "risk_minor")
+    statement = select(*(INSTANCE.c[n] for n in columns)).where(
+        INSTANCE.c.state.in_(("open", *STUCK)), INSTANCE.c.customer_id.is_not(None)
+    )
+    for row in conn.execute(statement):
+        total = totals.setdefault(owner.get(row.customer_id, row.customer_id), _Sum())
+        if row.state == "open":
+            total.on_the_way += 1
+        elif row.risk_minor is not None or row.anchor_id not in total.risk:
+            # One document can be late on two flows: its larger part counts, once.
+            former = total.risk.get(row.anchor_id, (None, None))[1]
+            total.risk[row.anchor_id] = (row.currency, max(row.risk_minor or 0, former or 0))
+    counts = (
+        select(BREAK.c.customer_id, func.count().label("n"))
+        .where(BREAK.c.closed_us.is_(None))
+        .group_by(BREAK.c.customer_id)
+    )
+    for row in conn.execute(counts):
+        if row.customer_id is not None:
+            totals.setdefault(owner.get(row.customer_id, row.customer_id), _Sum()).breaks += row.n
+    return totals
+
+
+def customer_page(conn: Connection, customer_id: int) -> CustomerPage | None:
+    """Return one customer by the identity the list gives, None when no such customer record was ever seen."""
+    ids = customer_records(conn, customer_id)
+    known = heads(conn, ids)
+    if not known:
+        return None
+    shown = bodies(conn, known)
+    evidence = {r.record_id: r.evidence for r in conn.execute(select(CROSSWALK).where(CROSSWALK.c.record_id.in_(ids)))}
+    names = [KnownAs(h, evidence.get(i, "itself"), shown[i].attributes if i in shown else {}) for i, h in known.items()]
+    own = shown.get(customer_id)
+    first = known.get(customer_id) or next(iter(known.values()))
+    name = (own.attributes.get("name") if own else None) or first.customer_name or first.label
+    segment = own.attributes.get("segment") if own else None
+    return CustomerPage(
+        customer_id,
+        name,
+        segment,
+        sorted(names, key=lambda k: (k.record.platform, k.record.external_id)),
+        _kinds(conn, ids),
+    )
+
+
+def _kinds(conn: Connection, ids: list[int]) -> dict[tuple[str, str], int]:
+    statement = select(RECORD.c.kind, RECORD.c.state, func.count().label("n")).where(RECORD.c.customer_id.in_(ids))
+    rows = conn.execute(statement.group_by(RECORD.c.kind, RECORD.c.state))
+    return {(r.kind, r.state or "unknown"): r.n for r in rows if r.kind != "customer"}
+
+
+def documents_of(
+    conn: Connection,
+    customer_id: int,
+    *,
+    kind: str | None = None,
+    state: str | None = None,
+    limit: int = 100,
+    after: str | None = None,
+) -> Listing[Head]:
+    """Return the customer's documents on all platforms, the newest first."""
+    wanted = [RECORD.c.customer_id.in_(customer_records(conn, customer_id)), RECORD.c.kind != "customer"]
+    wanted += [] if kind is None else [RECORD.c.kind == kind]
+    wanted += [] if state is None else [RECORD.c.state.is_(None) if state == "unknown" else RECORD.c.state == state]
+    total = conn.execute(select(func.count()).select_from(RECORD).where(*wanted)).scalar_one()
+    stamp = func.coalesce(RECORD.c.created_us, RECORD.c.first_observed_us)
+    if after is not None:
+        wanted.append(beyond([stamp, RECORD.c.id], decode(after, (int, int)), [True, False]))
+    statement: Select[Any] = head_rows().where(*wanted).order_by(stamp.desc(), RECORD.c.id).limit(limit + 1)
+    rows: list[Row[Any]] = list(conn.execute(statement))
+    return page(
+        to_heads(conn, rows),
+        limit,
+        total,
+        lambda h: (h.created_us if h.created_us is not None else h.first_observed_us, h.id),
+    )

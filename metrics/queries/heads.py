@@ -1,0 +1,151 @@
+"""What a record looks like now, with the name of its customer: the row every list and page shows of a document.
+
+Reads heads, the customers' newest bodies and the crosswalk. It judges nothing and knows no flow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Row, Select, select
+
+from metrics.tables import Crosswalk, RecordRow, StreamRow, VersionRow, table
+from probes.record import Record, decode_record
+
+RECORD, STREAM, VERSION, CROSSWALK = (table(m) for m in (RecordRow, StreamRow, VersionRow, Crosswalk))
+CHUNK = 500
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """One record as newest observed. Units: `*_minor` of `currency`. Time: `*_us`; `digest` is hexadecimal."""
+
+    id: int
+    platform: str
+    stream: str
+    kind: str
+    external_id: str
+    number: str | None
+    entity: str | None
+    customer_id: int | None
+    customer_name: str | None
+    bill_to_id: int | None
+    status: str | None
+    state: str | None
+    currency: str | None
+    net_minor: int | None
+    tax_minor: int | None
+    gross_minor: int | None
+    open_minor: int | None
+    revision: int | None
+    exempt: str | None
+    test: bool
+    document_on: str | None
+    posting_on: str | None
+    created_us: int | None
+    changed_us: int | None
+    first_observed_us: int
+    observed_us: int
+    deleted_us: int | None
+    version_count: int
+    digest: str
+
+    @property
+    def amount_minor(self) -> int | None:
+        """Return the amount that names the document's size: gross, else net, else what is open."""
+        return next((a for a in (self.gross_minor, self.net_minor, self.open_minor) if a is not None), None)
+
+    @property
+    def label(self) -> str:
+        """Return the name people use for it: its number, else its id."""
+        return self.number or self.external_id
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """Who stands behind a platform's customer record: the customer's own record, and its name as newest observed."""
+
+    id: int
+    name: str | None
+    segment: str | None
+
+
+def chunks(values: Iterable[T], size: int = CHUNK) -> Iterator[list[T]]:
+    """Yield lists of at most `size`, so that no statement outgrows the database's limit of parameters."""
+    rest = iter(values)
+    while batch := list(islice(rest, size)):
+        yield batch
+
+
+def head_rows() -> Select[Any]:
+    """Return the statement whose rows `to_heads` reads; narrow and order it as needed."""
+    return select(RECORD, STREAM.c.platform, STREAM.c.name.label("stream")).join(
+        STREAM, STREAM.c.id == RECORD.c.stream_id
+    )
+
+
+def heads(conn: Connection, ids: Iterable[int]) -> dict[int, Head]:
+    """Return the records that exist among these identities."""
+    found: list[Row[Any]] = []
+    for batch in chunks(sorted(set(ids))):
+        found += conn.execute(head_rows().where(RECORD.c.id.in_(batch)))
+    return {head.id: head for head in to_heads(conn, found)}
+
+
+def to_heads(conn: Connection, rows: Sequence[Row[Any]]) -> list[Head]:
+    """Return the heads of rows selected by `head_rows`, in their order."""
+    known = customers(conn, {owner for r in rows if (owner := _owner(r)) is not None})
+    return [_head(row, known) for row in rows]
+
+
+def _owner(row: Row[Any]) -> int | None:
+    # A customer's own record names no customer: it is one.
+    owner: int | None = row.id if row.kind == "customer" else row.customer_id
+    return owner
+
+
+def customers(conn: Connection, record_ids: Iterable[int]) -> dict[int, Customer]:
+    """Return the customer behind each of these platforms' customer records; one never seen keeps its own identity."""
+    wanted = set(record_ids)
+    stands_for = {i: i for i in wanted}
+    for batch in chunks(sorted(wanted)):
+        rows = conn.execute(select(CROSSWALK).where(CROSSWALK.c.record_id.in_(batch)))
+        stands_for.update({r.record_id: r.customer_id for r in rows})
+    known = bodies(conn, wanted | set(stands_for.values()))
+    return {i: _customer(i, stands_for[i], known) for i in wanted}
+
+
+def bodies(conn: Connection, ids: Iterable[int]) -> dict[int, Record]:
+    """Return the newest body of each record that exists."""
+    found: dict[int, Record] = {}
+    for batch in chunks(sorted(set(ids))):
+        same = (VERSION.c.record_id == RECORD.c.id) & (VERSION.c.digest == RECORD.c.digest)
+        statement = select(RECORD.c.id, VERSION.c.body).join(VERSION, same).where(RECORD.c.id.in_(batch))
+        found.update({row.id: decode_record(row.body) for row in conn.execute(statement)})
+    return found
+
+
+def _customer(record_id: int, customer_id: int, known: Mapping[int, Record]) -> Customer:
+    # The record that stands for the customer names it; the platform's own copy does where that one is not yet seen.
+    shown = [known[i].attributes for i in (customer_id, record_id) if i in known]
+    name = next((a["name"] for a in shown if a.get("name")), None)
+    segment = next((a["segment"] for a in shown if a.get("segment")), None)
+    return Customer(customer_id, name, segment)
+
+
+def _head(row: Row[Any], known: Mapping[int, Customer]) -> Head:
+    owner = _owner(row)
+    customer = None if owner is None else known[owner]
+    own = {
+        name: getattr(row, name) for name in Head.__slots__ if name not in ("customer_name", "customer_id", "digest")
+    }
+    return Head(
+        **own,
+        customer_id=customer.id if customer else None,
+        customer_name=customer.name if customer else None,
+        digest=bytes(row.digest).hex(),
+    )
