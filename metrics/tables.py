@@ -156,6 +156,7 @@ class Lookup(SQLModel, table=True):
     subject_id: int = _big(key=True)
     asked_us: int = _big()
     keys: str
+    control_seen: bool = True  # a record known to exist in the same legal entity was found by the same read
 
 
 class ConfigVersion(SQLModel, table=True):
@@ -175,7 +176,7 @@ class RecordRow(SQLModel, table=True):
 
     __tablename__ = "record"
     __table_args__ = (
-        Index("ix_record_customer", "customer_id", "kind"),
+        Index("ix_record_customer", "customer_id", "kind", "state", "created_us"),
         Index("ix_record_number", "number"),
         Index("ix_record_external", "external_id"),
         Index("ix_record_kind", "stream_id", "kind", "created_us"),
@@ -316,10 +317,17 @@ class FlowInstance(SQLModel, table=True):
 
 
 class FlowStep(SQLModel, table=True):
-    """What one step of a flow instance shows: `state` done | waiting | late | lost | blind | duplicate | not_needed."""
+    """What one step of a flow instance shows: `state` done | waiting | late | lost | blind | duplicate | not_needed.
+
+    `wait_us`: the next instant whose passing by the watermark of the step's streams can change a verdict.
+    """
 
     __tablename__ = "flow_step"
-    __table_args__ = (Index("ix_flow_step_record", "record_id"), _COMPACT)
+    __table_args__ = (
+        Index("ix_flow_step_record", "record_id"),
+        Index("ix_flow_step_wait", "flow", "step", "wait_us"),
+        _COMPACT,
+    )
     flow: str = _key()
     anchor_id: int = _big(key=True)
     revision: int = _big(key=True)
@@ -333,21 +341,20 @@ class FlowStep(SQLModel, table=True):
     record_id: int | None = _big(null=True)
     count: int = 0
     amount_minor: int | None = _big(null=True)
+    wait_us: int | None = _big(null=True)
 
 
 class SliEvent(SQLModel, table=True):
     """The verdict on one event subject: outcome good | bad | pending | blind | excluded, with reason, money and proof.
 
     `at_us` is when the outcome stands from: min(completed, due) once decided. `value_us` is the signed latency.
-    `corrected_us`: when a bad verdict was corrected by a record seen later. `wait_us`: re-judge when the streams' watermark
-    reaches it.
+    `corrected_us`: when a bad verdict was corrected by a record seen later.
     """
 
     __tablename__ = "sli_event"
     __table_args__ = (
         Index("ix_sli_event_at", "sli", "at_us"),
         Index("ix_sli_event_customer", "customer_id", "sli"),
-        Index("ix_sli_event_wait", "sli", "wait_us"),
         _COMPACT,
     )
     sli: str = _key()
@@ -366,7 +373,6 @@ class SliEvent(SQLModel, table=True):
     currency: str | None = None
     proof_id: int | None = _big(null=True)
     corrected_us: int | None = _big(null=True)
-    wait_us: int | None = _big(null=True)
 
 
 class BreakRow(SQLModel, table=True):

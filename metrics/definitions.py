@@ -1,0 +1,356 @@
+"""What a company has configured to be judged: its flows, SLIs, legal entities and platforms, checked when read.
+
+Flows and SLIs are YAML files in `metrics/flows` and `metrics/slis`; the same grammar in `tieout.yaml` adds or replaces by
+name. Everything is compiled once into frozen dataclasses; nothing here reads the database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from fractions import Fraction
+from importlib import resources
+from typing import Annotated, Any, Literal, Protocol, TypeVar
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from probes.clock import duration_us, to_us
+
+from .keys import record_id
+
+HUBS = frozenset({"customer", "contact", "product", "price", "tax_code", "entity", "queue", "user"})
+"""Kinds that stand in everybody's way: no path leads through them, or one rename would touch every document."""
+
+_PACKAGE = "metrics"
+T = TypeVar("T", bound=BaseModel)
+
+
+class DefinitionError(ValueError):
+    """A flow or an SLI that cannot be judged; the text says where and what to write instead."""
+
+
+def _duration(value: Any) -> int:
+    return duration_us(value)
+
+
+def _ratio(value: Any) -> Fraction:
+    return Fraction(str(value))
+
+
+Duration = Annotated[int, BeforeValidator(_duration)]
+Ratio = Annotated[Fraction, BeforeValidator(_ratio)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True, populate_by_name=True)
+
+
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+Words = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+
+
+class Hop(_Strict):
+    """One reference along a path: `back` follows a reference that names us, `to` one that we name."""
+
+    back: str | None = None
+    to: str | None = None
+    kind: Words
+    role: str
+
+    @model_validator(mode="after")
+    def _one_direction(self) -> Hop:
+        if (self.back is None) == (self.to is None):
+            raise ValueError(
+                "a hop says either `back: REFERENCE` (records that name it) or `to: REFERENCE` (records it names)"
+            )
+        return self
+
+
+class Agreement(_Strict):
+    """One comparison of a step's record with its anchor: an amount, or a field; tolerances in minor units."""
+
+    field: str
+    tolerance: int = 0
+    reason: str | None = None
+
+
+class Step(_Strict):
+    """A milestone of a record reached over declared references from the anchor document."""
+
+    name: str
+    title: str
+    path: tuple[Hop, ...] = ()
+    milestone: Words = ("created",)
+    state: Words = ()
+    not_state: Words = ()
+    take: Literal["first", "last", "covered"] = "first"
+    amount: str | None = None
+    per_entity: bool = False
+    revision: bool = False
+    cardinality: int | None = None
+    after: str | None = None
+    within: Duration | None = None
+    grace: Duration = 0
+    agree: tuple[Agreement, ...] = ()
+    tolerance: int = 0
+    optional: bool = False
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Return the kinds of record that reach this step; empty when it is the anchor itself."""
+        return self.path[-1].kind if self.path else ()
+
+
+class Anchor(_Strict):
+    """The document a flow instance belongs to. `when`: only in these states; `active`: only customers that trade."""
+
+    kind: Words
+    role: str
+    state: Words = ()
+    not_state: Words = ()
+    amount: str | None = None
+    customer: Literal["sold_to", "bill_to"] = "sold_to"
+    withdrawn: Words = ("lost", "cancelled", "voided")
+    active: bool = False
+
+
+class Revisions(_Strict):
+    """Where re-opening and amendment show: records of the anchor's own history and the state that starts a revision."""
+
+    path: tuple[Hop, ...]
+    state: str
+
+
+class Split(_Strict):
+    """Child records that split an anchor by legal entity, and the amount they carry."""
+
+    path: tuple[Hop, ...]
+    amount: str
+
+
+class Flow(_Strict):
+    """A declared business process: an anchor and the steps it must reach."""
+
+    name: str
+    title: str
+    owner: str | None = None
+    anchor: Anchor
+    revisions: Revisions | None = None
+    split: Split | None = None
+    steps: tuple[Step, ...] = Field(min_length=1)
+
+    def step(self, name: str) -> Step:
+        """Return a step by name. Errors: DefinitionError."""
+        for step in self.steps:
+            if step.name == name:
+                return step
+        raise DefinitionError(f"flow {self.name} has no step {name!r}; it has {', '.join(s.name for s in self.steps)}")
+
+    @property
+    def paths(self) -> tuple[tuple[Hop, ...], ...]:
+        """Return every path that judging follows."""
+        extra = [p.path for p in (self.revisions, self.split) if p is not None]
+        return tuple(step.path for step in self.steps if step.path) + tuple(extra)
+
+
+class Sli(_Strict):
+    """What is good among what counts. `within` overrides the step's; `agree`: the records must also agree when due."""
+
+    name: str
+    title: str
+    kind: Literal["event", "state", "sample"]
+    flow: str | None = None
+    start: str | None = None
+    stop: str | None = None
+    within: Duration | None = None
+    agree: bool = False
+    attributes: Words = ()
+    grace: Duration = 0
+    measure: Literal["availability", "freshness"] | None = None
+    objective: Ratio
+    window: Duration = duration_us("28d")
+    calendar_month: bool = False
+    min_coverage: Ratio = Fraction(1, 2)
+    owner: str | None = None
+    provisional: bool = False
+
+    @model_validator(mode="after")
+    def _complete(self) -> Sli:
+        if not 0 < self.objective < 1:
+            raise ValueError("objective is a ratio above 0 and below 1, for example 0.99")
+        if self.kind == "event" and not (self.flow and self.start and self.stop):
+            raise ValueError("an event SLI needs flow, start and stop (two steps of that flow)")
+        if self.kind == "state" and not self.flow:
+            raise ValueError("a state SLI needs the flow whose anchor and steps it compares")
+        if self.kind == "sample" and not self.measure:
+            raise ValueError("a sample SLI needs measure: availability or freshness")
+        return self
+
+
+class EntitySettings(_Strict):
+    """One legal entity: the zone and currency of its books and how each document type is posted in its ERP."""
+
+    title: str | None = None
+    time_zone: str = "UTC"
+    currency: str | None = None
+    posting: dict[str, Literal["document", "consolidated", "summary_journal", "not_posted"]] = {}
+    watched_since: datetime | None = None
+
+
+class MetricsSettings(_Strict):
+    """This room's section of tieout.yaml."""
+
+    company: str = "Company"
+    entities: dict[str, EntitySettings] = {}
+    flows: dict[str, dict[str, Any]] = {}
+    slis: dict[str, dict[str, Any]] = {}
+    disabled: tuple[str, ...] = ()
+    watched_since: datetime | None = None
+    owners: dict[str, str] = {}
+
+
+class PlatformLike(Protocol):
+    """What judging needs of a platform."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def vendor(self) -> str: ...
+
+    @property
+    def roles(self) -> tuple[str, ...]: ...
+
+    def link(self, kind: str, external_id: str) -> str | None: ...
+
+
+@dataclass(frozen=True)
+class Model:
+    """Everything that is judged, checked against the platforms there are."""
+
+    company: str
+    flows: dict[str, Flow]
+    slis: dict[str, Sli]
+    entities: dict[str, EntitySettings]
+    platforms: dict[str, PlatformLike]
+    watched_since_us: int | None
+    notes: tuple[str, ...] = ()
+
+    def link(self, platform: str, kind: str, external_id: str) -> str | None:
+        """Return the URL of a record in its own platform, or None."""
+        known = self.platforms.get(platform)
+        return known.link(kind, external_id) if known else None
+
+    def with_role(self, role: str) -> tuple[str, ...]:
+        """Return the names of the platforms that hold a role."""
+        return tuple(sorted(name for name, p in self.platforms.items() if role in p.roles))
+
+    def zone(self, entity: str) -> str:
+        """Return the zone of an entity's books; UTC where none is declared."""
+        known = self.entities.get(entity)
+        return known.time_zone if known else "UTC"
+
+    def posting(self, entity: str, kind: str) -> str:
+        """Return the posting mode of a document type in an entity."""
+        known = self.entities.get(entity)
+        return known.posting.get(kind, "document") if known else "document"
+
+    def watch_start_us(self, entity: str) -> int | None:
+        """Return the declared watch start of an entity, or None: the first complete poll decides."""
+        known = self.entities.get(entity)
+        if known and known.watched_since:
+            return to_us(known.watched_since)
+        return self.watched_since_us
+
+    def customer(self, platform: str, external_id: str) -> int:
+        """Return the identity of a customer record."""
+        return record_id(platform, "customer", external_id)
+
+
+def load_model(settings: MetricsSettings, platforms: Mapping[str, PlatformLike]) -> Model:
+    """Compile what is configured. Errors: DefinitionError naming the flow or SLI and what to write instead."""
+    flows = _load("flows", settings.flows, settings.disabled, Flow)
+    slis = _load("slis", settings.slis, settings.disabled, Sli)
+    roles = {role for p in platforms.values() for role in p.roles}
+    notes: list[str] = []
+    for flow in flows.values():
+        _check_flow(flow)
+    kept = {name: f for name, f in flows.items() if _possible(f, roles, notes)}
+    usable = {}
+    for name, sli in slis.items():
+        _check_sli(sli, flows)
+        if sli.flow is None or sli.flow in kept:
+            usable[name] = sli.model_copy(update={"owner": settings.owners.get(name, sli.owner)})
+    owned = {n: f.model_copy(update={"owner": settings.owners.get(n, f.owner)}) for n, f in kept.items()}
+    since = to_us(settings.watched_since) if settings.watched_since else None
+    return Model(settings.company, owned, usable, dict(settings.entities), dict(platforms), since, tuple(notes))
+
+
+def _load(
+    folder: str, own: Mapping[str, dict[str, Any]], disabled: Iterable[str], build: Callable[..., T]
+) -> dict[str, T]:
+    raw = {}
+    for entry in sorted(resources.files(_PACKAGE).joinpath(folder).iterdir(), key=lambda e: e.name):
+        if entry.name.endswith(".yaml"):
+            raw[entry.name.removesuffix(".yaml")] = yaml.safe_load(entry.read_text("utf-8"))
+    for name, value in own.items():
+        raw[name] = {**raw.get(name, {}), **value}
+    found: dict[str, T] = {}
+    for name, value in raw.items():
+        if name in set(disabled):
+            continue
+        try:
+            found[name] = build(name=name, **value)
+        except (ValueError, TypeError) as error:
+            raise DefinitionError(f"{folder}.{name}: {error}") from None
+    return found
+
+
+def _check_flow(flow: Flow) -> None:
+    names = [s.name for s in flow.steps]
+    if len(set(names)) != len(names):
+        raise DefinitionError(f"flow {flow.name} names a step twice: {', '.join(names)}")
+    for path in flow.paths:
+        if len(path) > 4:
+            raise DefinitionError(
+                f"flow {flow.name}: a path has {len(path)} references; at most four keep a cycle cheap"
+            )
+        for hop in path[:-1]:
+            if HUBS & set(hop.kind):
+                raise DefinitionError(
+                    f"flow {flow.name}: no path may lead through a {hop.kind[0]}; read it as an attribute instead"
+                )
+    seen: set[str] = set()
+    for step in flow.steps:
+        if step.after and step.after not in seen:
+            raise DefinitionError(
+                f"flow {flow.name}: step {step.name} comes after {step.after!r}, which is not an earlier step"
+            )
+        if step.within is not None and not step.after:
+            raise DefinitionError(
+                f"flow {flow.name}: step {step.name} has a deadline but no `after: STEP` it runs from"
+            )
+        seen.add(step.name)
+
+
+def _check_sli(sli: Sli, flows: Mapping[str, Flow]) -> None:
+    if sli.flow is None:
+        return
+    if sli.flow not in flows:
+        raise DefinitionError(f"slis.{sli.name}: there is no flow {sli.flow!r}; there are {', '.join(flows)}")
+    for step in (sli.start, sli.stop):
+        if step is not None:
+            flows[sli.flow].step(step)
+
+
+def _possible(flow: Flow, roles: set[str], notes: list[str]) -> bool:
+    needed = {flow.anchor.role} | {hop.role for step in flow.steps for hop in step.path if not step.optional}
+    absent = sorted(needed - roles)
+    if absent:
+        notes.append(f"flow {flow.name} is off: no platform has the role {', '.join(absent)}")
+    return not absent

@@ -1,0 +1,257 @@
+"""How a page of observations becomes facts: versions, heads, references and touches in the caller's one transaction.
+
+A page that was read twice, late, split or out of order leaves the same rows. Nothing here decides whether a number is good.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection, bindparam, delete, select, text
+
+from probes.probe import Page
+from probes.record import Record, decode_record, digest, encode_record
+
+from .crosswalk import connect
+from .keys import customer_id, record_id
+from .projection import (
+    HEAD_COLUMNS,
+    KEY_COLUMNS,
+    MILESTONE_COLUMNS,
+    REFERENCE_COLUMNS,
+    SEQUENCE,
+    Head,
+    Version,
+    project,
+)
+from .store import bulk_insert, upsert_clause
+from .tables import (
+    Milestone,
+    Quarantine,
+    RecordKey,
+    RecordRow,
+    ReferenceRow,
+    SampleRow,
+    Scope,
+    VersionRow,
+    table,
+)
+from .touching import Toucher, note
+
+RECORD, VERSION, MILESTONE = table(RecordRow), table(VersionRow), table(Milestone)
+REFERENCE, KEY, SCOPE = table(ReferenceRow), table(RecordKey), table(Scope)
+QUARANTINE, SAMPLE = table(Quarantine), table(SampleRow)
+VERSION_COLUMNS = ("record_id", "order_us", "observed_us", "digest", "after_us", "poll_run_id", "body")
+_QUARANTINE_COLUMNS = (
+    "stream_id",
+    "digest",
+    "first_us",
+    "last_us",
+    "seen_count",
+    "external_id",
+    "reason",
+    "message",
+    "raw",
+)
+_CHUNK = 500
+_HEAD_REPLACES = upsert_clause(RECORD, HEAD_COLUMNS)
+_VERSION_ONCE = upsert_clause(VERSION, VERSION_COLUMNS[:4])
+_ONCE = "ON CONFLICT DO NOTHING"
+_AGAIN = (
+    "ON CONFLICT (stream_id, digest) DO UPDATE SET last_us = excluded.last_us, seen_count = quarantine.seen_count + 1"
+)
+
+
+class IdentityClashError(Exception):
+    """Two different records would share one identity; nothing of the page is stored."""
+
+
+@dataclass(slots=True)
+class Source:
+    """What intake must know of the stream a page came from. `scopes` caches the legal entities already noted."""
+
+    stream_id: int
+    platform: str
+    watermark_us: int | None = None
+    poll_run_id: int | None = None
+    scopes: set[str] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class Landed:
+    """What the pages of a poll left behind; `seen` are the record ids they showed."""
+
+    records: int = 0
+    new: int = 0
+    versions: int = 0
+    quarantined: int = 0
+    seen: set[int] = field(default_factory=set)
+
+
+def land(conn: Connection, page: Page, source: Source, toucher: Toucher, landed: Landed) -> None:
+    """Store one page inside the caller's write transaction. Errors: IdentityClashError; bad rows only land in quarantine."""
+    observed = _versions(page, source)
+    digests = _known_digests(conn, observed)
+    fresh = {rid: vs for rid, vs in observed.items() if rid not in digests}
+    changed = {
+        rid: vs for rid, vs in observed.items() if rid in digests and (len(vs) > 1 or vs[0].digest != digests[rid])
+    }
+    _insert_versions(conn, fresh, source)
+    heads = {rid: project(rid, source.stream_id, source.platform, vs) for rid, vs in fresh.items()}
+    moved: dict[int, Record] = {rid: vs[-1].record for rid, vs in fresh.items()}
+    if changed:
+        heads_again, moved_again = _take_in_changes(conn, changed, source, toucher)
+        heads |= heads_again
+        moved |= moved_again
+    _insert_heads(conn, heads.values())
+    customers = [rid for rid, record in moved.items() if record.kind == "customer"]
+    if customers:
+        connect(conn, customers)
+    toucher.touch(conn, source.platform, moved)
+    toucher.touch_customers(conn, _customers_of(moved.values(), source.platform))
+    _note_scopes(conn, moved.values(), source, page.observed_us)
+    _quarantine(conn, page, source)
+    _samples(conn, page, source)
+    landed.records += len(page.records)
+    landed.new += len(fresh)
+    landed.versions += len(fresh) + len(changed)
+    landed.quarantined += len(page.bad)
+    landed.seen.update(observed)
+
+
+def _versions(page: Page, source: Source) -> dict[int, list[Version]]:
+    found: dict[int, list[Version]] = defaultdict(list)
+    platform, after, observed_us = source.platform, source.watermark_us, page.observed_us
+    for record in page.records:
+        order = record.changed_us if record.changed_us is not None else observed_us
+        version = Version(order, observed_us, digest(encode_record(record)), after, record)
+        found[record_id(platform, record.kind, record.id)].append(version)
+    for versions in found.values():
+        if len(versions) > 1:
+            versions[:] = sorted({v.digest: v for v in versions}.values(), key=SEQUENCE)
+    return found
+
+
+def _known_digests(conn: Connection, observed: Mapping[int, Sequence[Version]]) -> dict[int, bytes]:
+    known = {}
+    for chunk in _chunks(list(observed)):
+        query = select(RECORD.c.id, RECORD.c.digest, RECORD.c.external_id).where(RECORD.c.id.in_(chunk))
+        for rid, known_digest, external_id in conn.execute(query):
+            if observed[rid][0].record.id != external_id:
+                raise IdentityClashError(f"{observed[rid][0].record.id} and {external_id} hash to the same identity {rid}")
+            known[rid] = bytes(known_digest)
+    return known
+
+
+def _insert_versions(conn: Connection, versions: Mapping[int, Sequence[Version]], source: Source) -> None:
+    rows = [
+        (rid, v.order_us, v.observed_us, v.digest, v.after_us, source.poll_run_id, encode_record(v.record).decode())
+        for rid, vs in versions.items()
+        for v in vs
+    ]
+    bulk_insert(conn, VERSION, rows, VERSION_COLUMNS, _ONCE)
+
+
+def _take_in_changes(
+    conn: Connection, changed: Mapping[int, Sequence[Version]], source: Source, toucher: Toucher
+) -> tuple[dict[int, Head], dict[int, Record]]:
+    """Return the new heads of records held before and, of these, the records whose judged fields moved."""
+    held = load_versions(conn, list(changed))
+    heads, moved, new_versions = {}, {}, {}
+    for rid, seen in changed.items():
+        before = max(held[rid], key=SEQUENCE)
+        known = {(v.order_us, v.digest) for v in held[rid]}
+        new = [v for v in seen if (v.order_us, v.digest) not in known]
+        if not new:
+            continue
+        new_versions[rid] = new
+        heads[rid] = project(rid, source.stream_id, source.platform, [*held[rid], *new])
+        after = max([*held[rid], *new], key=SEQUENCE)
+        if judged(before.record) != judged(after.record) or after is before:
+            moved[rid] = after.record
+    _insert_versions(conn, new_versions, source)
+    toucher.touch(conn, source.platform, moved)  # along the references as they were, before they are replaced
+    forget(conn, list(heads))
+    return heads, moved
+
+
+def judged(record: Record) -> Record:
+    """Return the record without what no verdict reads: its change stamp and its author."""
+    return Record(
+        **{name: getattr(record, name) for name in record.__struct_fields__ if name not in ("changed_us", "actor")}
+    )
+
+
+def load_versions(conn: Connection, ids: Sequence[int]) -> dict[int, list[Version]]:
+    """Return every stored version of these records."""
+    found: dict[int, list[Version]] = defaultdict(list)
+    for chunk in _chunks(ids):
+        query = select(
+            VERSION.c.record_id,
+            VERSION.c.order_us,
+            VERSION.c.observed_us,
+            VERSION.c.digest,
+            VERSION.c.after_us,
+            VERSION.c.body,
+        ).where(VERSION.c.record_id.in_(chunk))
+        for rid, order, seen, hashed, after, body in conn.execute(query):
+            found[rid].append(Version(order, seen, bytes(hashed), after, decode_record(body)))
+    return found
+
+
+def forget(conn: Connection, ids: Sequence[int]) -> None:
+    """Remove the derived rows of records whose head is about to be written again."""
+    for chunk in _chunks(ids):
+        for derived in (MILESTONE, REFERENCE, KEY):
+            conn.execute(delete(derived).where(derived.c.record_id.in_(chunk)))
+
+
+def _insert_heads(conn: Connection, heads: Iterable[Head]) -> None:
+    heads = list(heads)
+    bulk_insert(conn, RECORD, [h.row for h in heads], HEAD_COLUMNS, _HEAD_REPLACES)
+    bulk_insert(conn, MILESTONE, [r for h in heads for r in h.milestones], MILESTONE_COLUMNS)
+    bulk_insert(conn, REFERENCE, [r for h in heads for r in h.references], REFERENCE_COLUMNS)
+    bulk_insert(conn, KEY, [r for h in heads for r in h.keys], KEY_COLUMNS, _ONCE)
+
+
+def _customers_of(records: Iterable[Record], platform: str) -> set[int]:
+    named = {p for r in records if r.kind != "customer" for p in r.parties.values()}
+    return {cid for p in named if (cid := customer_id(platform, p)) is not None}
+
+
+_BLIND_FOR_SCOPE = text(
+    "SELECT DISTINCT flow, anchor_id FROM flow_step WHERE state = 'blind' AND entity IN :entities"
+).bindparams(bindparam("entities", expanding=True))
+
+
+def _note_scopes(conn: Connection, records: Iterable[Record], source: Source, observed_us: int) -> None:
+    """Note legal entities seen for the first time; what was blind for want of them is judged again."""
+    new = sorted({r.entity for r in records if r.entity} - source.scopes)
+    if not new:
+        return
+    rows = [(source.stream_id, entity, observed_us) for entity in new]
+    if bulk_insert(conn, SCOPE, rows, ("stream_id", "entity", "first_us"), _ONCE):
+        note(conn, {(flow, anchor) for flow, anchor in conn.execute(_BLIND_FOR_SCOPE, {"entities": new})})
+    source.scopes.update(new)
+
+
+def _quarantine(conn: Connection, page: Page, source: Source) -> None:
+    rows = [
+        (source.stream_id, digest(b.raw.encode("utf-8", "replace")), page.observed_us, page.observed_us, 1, b.external_id,
+         b.reason, b.message, b.raw.replace("\x00", "\ufffd"))
+        for b in page.bad
+    ]  # fmt: skip
+    bulk_insert(conn, QUARANTINE, list({r[1]: r for r in rows}.values()), _QUARANTINE_COLUMNS, _AGAIN)
+
+
+def _samples(conn: Connection, page: Page, source: Source) -> None:
+    rows = [(source.stream_id, s.series, json.dumps(s.labels, sort_keys=True), s.at_us, s.value) for s in page.samples]
+    bulk_insert(conn, SAMPLE, rows, ("stream_id", "series", "labels", "at_us", "value"), _ONCE)
+
+
+def _chunks(ids: Sequence[int]) -> Iterable[Sequence[int]]:
+    for start in range(0, len(ids), _CHUNK):
+        yield ids[start : start + _CHUNK]

@@ -1,0 +1,115 @@
+"""What the versions of one record amount to: its head row, milestones, references and keys.
+
+Pure: the same versions in any order give the same rows, so a head can always be rebuilt. Nothing is read or written here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from operator import attrgetter
+from typing import Any, NamedTuple
+
+from probes.record import Record
+
+from .keys import customer_id, key_id
+
+
+class Version(NamedTuple):
+    """One observation: when it holds from, when it was seen, the watermark before that, its digest and what was seen."""
+
+    order_us: int
+    observed_us: int
+    digest: bytes
+    after_us: int | None
+    record: Record
+
+
+class Head(NamedTuple):
+    """The rows that one record contributes. Shapes: tuples in the column order of `HEAD_COLUMNS` and the like."""
+
+    row: tuple[Any, ...]
+    milestones: list[tuple[Any, ...]]
+    references: list[tuple[Any, ...]]
+    keys: list[tuple[Any, ...]]
+
+
+HEAD_COLUMNS = (
+    "id", "stream_id", "kind", "external_id", "number", "entity", "customer_id", "bill_to_id", "status", "state", "currency",
+    "net_minor", "tax_minor", "gross_minor", "open_minor", "revision", "exempt", "test", "document_on", "posting_on",
+    "created_us", "changed_us", "first_observed_us", "observed_us", "deleted_us", "version_count", "digest",
+)  # fmt: skip
+MILESTONE_COLUMNS = ("record_id", "name", "ordinal", "earliest_us", "latest_us")
+REFERENCE_COLUMNS = ("record_id", "kind", "to_id", "line", "to_key", "amount_minor", "currency", "quantity")
+KEY_COLUMNS = ("key_id", "record_id", "key")
+SEQUENCE = attrgetter("order_us", "observed_us", "digest")
+
+
+def project(rid: int, stream_id: int, platform: str, versions: Sequence[Version]) -> Head:
+    """Return the head of a record from all its versions, in whatever order they are given."""
+    ordered = sorted(versions, key=SEQUENCE) if len(versions) > 1 else versions
+    last = ordered[-1]
+    r = last.record
+    amounts, on, parties = r.amounts, r.on, r.parties
+    deleted = (r.changed_us if r.changed_us is not None else last.observed_us) if r.deleted else None
+    bill_to = parties.get("bill_to")
+    row = (
+        rid, stream_id, r.kind, r.id, r.number, r.entity, customer_id(platform, parties.get("sold_to")),
+        customer_id(platform, bill_to), r.status, r.state, r.currency, amounts.get("net"), amounts.get("tax"),
+        amounts.get("gross"), amounts.get("open"), r.revision, r.exempt, r.test, on.get("document"), on.get("posting"),
+        r.created_us, r.changed_us, min(v.observed_us for v in ordered), last.observed_us, deleted, len(ordered), last.digest,
+    )  # fmt: skip
+    return Head(
+        row, list(_milestones(rid, ordered)), _references(rid, r), [(key_id(k), rid, k) for k in dict.fromkeys(r.keys)]
+    )
+
+
+def _references(rid: int, record: Record) -> list[tuple[Any, ...]]:
+    rows = {}
+    for ref in record.references:
+        to, line = key_id(ref.to), ref.line or ""
+        rows[ref.kind, to, line] = (rid, ref.kind, to, line, ref.to, ref.amount_minor, ref.currency, ref.quantity)
+    return list(rows.values())
+
+
+def _milestones(rid: int, ordered: Sequence[Version]) -> Iterable[tuple[Any, ...]]:
+    last = ordered[-1].record
+    for name, (earliest, latest) in last.milestones.items():
+        yield rid, name, 1, earliest, latest
+    if last.created_us is not None and "created" not in last.milestones:
+        yield rid, "created", 1, last.created_us, last.created_us
+    yield from _state_changes(rid, ordered)
+    yield from _revisions(rid, ordered)
+
+
+def _state_changes(rid: int, ordered: Sequence[Version]) -> Iterable[tuple[Any, ...]]:
+    """Yield each entry into a state as seen: after the version before (or creation), by the stamp or the observation."""
+    seen: dict[str, int] = {}
+    before: Version | None = None
+    for version in ordered:
+        state = version.record.state
+        if state is not None and (before is None or before.record.state != state):
+            seen[state] = seen.get(state, 0) + 1
+            yield rid, f"state:{state}", seen[state], *_between(before, version)
+        before = version
+
+
+def _revisions(rid: int, ordered: Sequence[Version]) -> Iterable[tuple[Any, ...]]:
+    """Yield when each revision after the first was first shown."""
+    shown, before = 1, None
+    for version in ordered:
+        revision = version.record.revision or 1
+        for number in range(shown + 1, revision + 1):
+            yield rid, "revision", number, *_between(before, version)
+        shown, before = max(shown, revision), version
+
+
+def _between(before: Version | None, version: Version) -> tuple[int, int]:
+    record = version.record
+    latest = record.changed_us if record.changed_us is not None else version.observed_us
+    if before is not None:
+        earliest = before.order_us
+    elif record.created_us is not None:
+        earliest = record.created_us
+    else:
+        earliest = version.after_us if version.after_us is not None else latest
+    return min(earliest, latest), latest

@@ -1,0 +1,167 @@
+"""How the database is opened, read and written: SQLite by default, the same tables on PostgreSQL.
+
+Write transactions begin IMMEDIATE on SQLite, because a deferred one that reads first loses its write to every other
+writer. Readers are short: a long one stops the write-ahead log from being checkpointed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Table, create_engine, event, insert, inspect, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
+
+from .tables import metadata
+
+SCHEMA_VERSION = 1
+_PRAGMAS = (
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=NORMAL",
+    "PRAGMA foreign_keys=ON",
+    "PRAGMA busy_timeout=30000",
+    "PRAGMA cache_size=-131072",
+    "PRAGMA temp_store=MEMORY",
+    "PRAGMA mmap_size=268435456",
+)
+
+
+class StoreError(Exception):
+    """The store cannot be used; the text says why and what to do."""
+
+
+class Store:
+    """One database with Tieout's tables."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.dialect = engine.dialect.name
+
+    @classmethod
+    def open(cls, url: str, *, create: bool = True) -> Store:
+        """Open, and where asked create, the store. Errors: StoreError for an unreachable or newer database."""
+        store = cls(_engine(url))
+        try:
+            if create:
+                store._create()
+            with store.read() as conn:
+                found = conn.execute(text("SELECT version FROM schema_version")).scalar()
+        except OperationalError as error:
+            raise StoreError(f"cannot open the store {make_url(url).render_as_string()}: {error.orig}") from None
+        if found != SCHEMA_VERSION:
+            raise StoreError(
+                f"the store has schema {found}, this Tieout reads {SCHEMA_VERSION}: "
+                + (
+                    "upgrade Tieout"
+                    if found and found > SCHEMA_VERSION
+                    else "run `tieout rebuild` with the release that made it"
+                )
+            )
+        return store
+
+    def _create(self) -> None:
+        with self.write() as conn:
+            if inspect(conn).has_table("schema_version"):
+                # Tables that other rooms declared since are added; existing ones are left as they are.
+                metadata.create_all(conn)
+                return
+            metadata.create_all(conn)
+            conn.execute(text("CREATE TABLE schema_version (version BIGINT NOT NULL)"))
+            conn.execute(text("INSERT INTO schema_version VALUES (:v)"), {"v": SCHEMA_VERSION})
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Yield a connection inside one short read transaction."""
+        with self.engine.connect() as conn:
+            yield conn
+            conn.rollback()
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Yield a connection inside one write transaction; it commits at the end and rolls back on error."""
+        with self.engine.connect().execution_options(tieout_write=True) as conn, conn.begin():
+            yield conn
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+
+def _engine(url: str) -> Engine:
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "postgresql":
+        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+    if parsed.get_backend_name() != "sqlite":
+        raise StoreError(f"{parsed.get_backend_name()} is not supported: use sqlite:///FILE or postgresql://…")
+    if parsed.database and parsed.database != ":memory:":
+        Path(parsed.database).expanduser().resolve().parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(parsed, connect_args={"timeout": 30, "check_same_thread": False})
+    event.listen(engine, "connect", _on_connect)
+    event.listen(engine, "begin", _on_begin)
+    return engine
+
+
+def _on_connect(raw: Any, _record: Any) -> None:
+    raw.isolation_level = None  # we write BEGIN ourselves
+    cursor = raw.cursor()
+    for pragma in _PRAGMAS:
+        cursor.execute(pragma)
+    cursor.close()
+
+
+def _on_begin(conn: Connection) -> None:
+    mode = "IMMEDIATE" if conn.get_execution_options().get("tieout_write") else "DEFERRED"
+    conn.exec_driver_sql(f"BEGIN {mode}")
+
+
+def bulk_insert(
+    conn: Connection, table: Table, rows: Sequence[tuple[Any, ...]], columns: Sequence[str], conflict: str = ""
+) -> int:
+    """Insert many rows as tuples in one call of the driver; `conflict` is an ON CONFLICT clause. Returns the rows changed."""
+    if not rows:
+        return 0
+    marks = ", ".join(["?" if conn.dialect.name == "sqlite" else "%s"] * len(columns))
+    names = ", ".join(f'"{c}"' for c in columns)
+    sql = f'INSERT INTO "{table.name}" ({names}) VALUES ({marks}) {conflict}'  # noqa: S608 # names come from our own tables
+    if conn.dialect.name == "sqlite":
+        return conn.exec_driver_sql(sql, list(rows)).rowcount
+    return _copy_insert(conn, table, rows, columns, conflict)
+
+
+def _copy_insert(
+    conn: Connection, table: Table, rows: Sequence[tuple[Any, ...]], columns: Sequence[str], conflict: str
+) -> int:
+    """Insert through COPY into a staging table: on PostgreSQL many times faster than one statement a row."""
+    names = ", ".join(f'"{c}"' for c in columns)
+    stage = f"stage_{table.name}"
+    conn.exec_driver_sql(f'CREATE TEMP TABLE IF NOT EXISTS "{stage}" (LIKE "{table.name}") ON COMMIT DROP')
+    conn.exec_driver_sql(f'TRUNCATE "{stage}"')
+    # LIKE copies NOT NULL; columns that this insert does not name must be allowed to be absent.
+    for column in table.columns:
+        if column.name not in columns and not column.nullable:
+            conn.exec_driver_sql(f'ALTER TABLE "{stage}" ALTER COLUMN "{column.name}" DROP NOT NULL')
+    cursor = conn.connection.cursor()
+    with cursor.copy(f'COPY "{stage}" ({names}) FROM STDIN') as copy:
+        for row in rows:
+            copy.write_row(row)
+    return conn.exec_driver_sql(
+        f'INSERT INTO "{table.name}" ({names}) SELECT {names} FROM "{stage}" {conflict}'  # noqa: S608
+    ).rowcount
+
+
+def upsert_clause(table: Table, columns: Sequence[str]) -> str:
+    """Return the ON CONFLICT clause that replaces every column which is not part of the primary key."""
+    keys = [c.name for c in table.primary_key.columns]
+    sets = ", ".join(f'"{c}" = excluded."{c}"' for c in columns if c not in keys)
+    targets = ", ".join(f'"{k}"' for k in keys)
+    return f"ON CONFLICT ({targets}) DO " + (f"UPDATE SET {sets}" if sets else "NOTHING")
+
+
+def insert_one(conn: Connection, table: Table, values: Mapping[str, Any]) -> int | None:
+    """Insert one row by Core and return the generated integer key, if the table has one."""
+    result = conn.execute(insert(table).values(**values))
+    key = result.inserted_primary_key
+    return int(key[0]) if key and isinstance(key[0], int) else None

@@ -1,0 +1,123 @@
+"""Which subjects a changed record can alter: it is followed back along the declared paths to the anchors, never further.
+
+Cost follows what changed. No path leads through a customer, a product or another hub, so a rename touches its own subject only.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from sqlalchemy import Connection, bindparam, select, text
+
+from probes.record import Record
+
+from .definitions import Flow, Hop, Model
+from .store import bulk_insert, upsert_clause
+from .tables import RecordKey, ReferenceRow, Touch, table
+
+REFERENCE, KEY, TOUCH = table(ReferenceRow), table(RecordKey), table(Touch)
+_TOUCH_COLUMNS = ("flow", "subject_id")
+_ONCE = upsert_clause(TOUCH, _TOUCH_COLUMNS)
+_CHUNK = 500
+
+
+class _Spot(NamedTuple):
+    """A place in a flow where a kind of record stands: the hops that lead from there back to the anchor."""
+
+    flow: str
+    role: str
+    back: tuple[Hop, ...]
+
+
+class Toucher:
+    """Finds and notes the subjects that records of a stream touch; made once per model."""
+
+    def __init__(self, model: Model) -> None:
+        self._roles = {name: frozenset(p.roles) for name, p in model.platforms.items()}
+        self._spots: dict[str, list[_Spot]] = defaultdict(list)
+        self._active = [f.name for f in model.flows.values() if f.anchor.active]
+        for flow in model.flows.values():
+            self._add(flow)
+
+    def _add(self, flow: Flow) -> None:
+        for kind in flow.anchor.kind:
+            self._spots[kind].append(_Spot(flow.name, flow.anchor.role, ()))
+        for path in flow.paths:
+            for end in range(1, len(path) + 1):
+                for kind in path[end - 1].kind:
+                    spot = _Spot(flow.name, path[end - 1].role, tuple(reversed(path[:end])))
+                    if spot not in self._spots[kind]:
+                        self._spots[kind].append(spot)
+
+    def touch(self, conn: Connection, platform: str, records: Mapping[int, Record]) -> None:
+        """Note every subject these records stand in, as the references are now."""
+        roles = self._roles.get(platform, frozenset())
+        by_kind: dict[str, list[int]] = defaultdict(list)
+        for rid, record in records.items():
+            by_kind[record.kind].append(rid)
+        rows: set[tuple[str, int]] = set()
+        for kind, ids in by_kind.items():
+            for spot in self._spots.get(kind, ()):
+                if spot.role in roles:
+                    rows.update((spot.flow, subject) for subject in walk_back(conn, ids, spot.back))
+        note(conn, rows)
+
+    def touch_customers(self, conn: Connection, customers: Iterable[int]) -> None:
+        """Note customers that a document may have made active, unless they were active before that document."""
+        for flow in self._active:
+            for chunk in _chunks(sorted(set(customers))):
+                found = conn.execute(_WAKE_CUSTOMER, {"flow": flow, "ids": chunk})
+                note(conn, {(flow, row[0]) for row in found})
+
+
+_WAKE_CUSTOMER = text(
+    "SELECT DISTINCT c.customer_id FROM crosswalk c WHERE c.record_id IN :ids AND NOT EXISTS (SELECT 1 FROM flow_instance f"
+    " WHERE f.flow = :flow AND f.anchor_id = c.customer_id AND f.started_us <= (SELECT MIN(r.created_us) FROM record r"
+    " WHERE r.customer_id = c.record_id AND r.created_us IS NOT NULL))"
+).bindparams(bindparam("ids", expanding=True))
+
+
+def note(conn: Connection, rows: Iterable[tuple[str, int]]) -> None:
+    """Write touches, each once."""
+    bulk_insert(conn, TOUCH, sorted(rows), _TOUCH_COLUMNS, _ONCE)
+
+
+def walk_back(conn: Connection, ids: Sequence[int], hops: Sequence[Hop]) -> list[int]:
+    """Return the records at the start of a path that ends in `ids`; `hops` are given from the end."""
+    frontier = list(ids)
+    for hop in hops:
+        frontier = named_by(conn, frontier, hop.back) if hop.back else naming(conn, frontier, hop.to or "")
+        if not frontier:
+            break
+    return frontier
+
+
+def named_by(conn: Connection, ids: Sequence[int], kind: str) -> list[int]:
+    """Return the records that `ids` name with references of a kind, by id or by business key."""
+    targets: set[int] = set()
+    for chunk in _chunks(ids):
+        query = select(REFERENCE.c.to_id).where(REFERENCE.c.record_id.in_(chunk), REFERENCE.c.kind == kind)
+        targets.update(conn.execute(query).scalars())
+    known: set[int] = set()
+    for chunk in _chunks(sorted(targets)):
+        known.update(conn.execute(select(KEY.c.record_id).where(KEY.c.key_id.in_(chunk))).scalars())
+    return sorted(targets | known)
+
+
+def naming(conn: Connection, ids: Sequence[int], kind: str) -> list[int]:
+    """Return the records that name `ids`, by id or by one of their business keys, with references of a kind."""
+    names = set(ids)
+    for chunk in _chunks(ids):
+        names.update(conn.execute(select(KEY.c.key_id).where(KEY.c.record_id.in_(chunk))).scalars())
+    found: set[int] = set()
+    for chunk in _chunks(sorted(names)):
+        query = select(REFERENCE.c.record_id).where(REFERENCE.c.to_id.in_(chunk), REFERENCE.c.kind == kind)
+        found.update(conn.execute(query).scalars())
+    return sorted(found)
+
+
+def _chunks(ids: Sequence[int]) -> Iterable[Sequence[int]]:
+    for start in range(0, len(ids), _CHUNK):
+        yield ids[start : start + _CHUNK]
