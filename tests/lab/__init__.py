@@ -1,0 +1,1 @@
+"""Does Tieout work against real third-party software? Drivers do business, tests compare with it."""
