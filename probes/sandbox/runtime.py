@@ -1,0 +1,80 @@
+"""How do messages travel through the integration runtime? Queues, dead letters and its log; no business decisions."""
+
+from typing import Any
+
+from probes.sandbox.clock import SECOND_US, iso_seconds
+from probes.sandbox.randoms import flush_us, heavy_us, slowed_us
+from probes.sandbox.world import Action, Row, World
+
+QUEUES = ("orders", "invoices", "customers")
+
+
+def open_queues(world: World) -> None:
+    """Declare the queues and their dead-letter queues."""
+    for name in QUEUES:
+        for queue in (name, f"{name}.dlq"):
+            world.queues[queue] = {}
+            world.queue_counts[queue] = {"publish": 0, "deliver_get": 0, "ack": 0, "redeliver": 0}
+
+
+def publish(world: World, queue: str, key: tuple[object, ...], payload: dict[str, Any]) -> Row:
+    """Put a message into a queue."""
+    number = world.rng("message", queue, *key, world.now_us).getrandbits(64)
+    message: Row = {"message_id": f"msg-{number:016x}", "flow": queue, "payload": payload, "published_us": world.now_us}
+    message["key"] = payload.get("opportunity_id") or payload.get("invoice_id") or payload.get("account_id")
+    if world.in_history():
+        world.queues[queue][message["message_id"]] = message
+        world.queue_counts[queue]["publish"] += 1
+        log(world, message, "received", "ok")
+    return message
+
+
+def consume(world: World, message: Row, error: str | None = None) -> None:
+    """Take a message out of its queue because it was handled, or was given up with an error."""
+    counts = world.queue_counts[message["flow"]]
+    if world.queues[message["flow"]].pop(message["message_id"], None) is not None:
+        counts["deliver_get"] += 1
+        counts["ack"] += 1
+        log(world, message, "delivered" if error is None else "skipped", "ok" if error is None else "skipped", error)
+
+
+def dead_letter(world: World, message: Row, reason: str) -> None:
+    """Move a message to the dead-letter queue of its flow."""
+    world.queues[message["flow"]].pop(message["message_id"], None)
+    queue = f"{message['flow']}.dlq"
+    world.queues[queue][message["message_id"]] = message | {"died_us": world.now_us, "reason": reason}
+    world.queue_counts[queue]["publish"] += 1
+    log(world, message, "dead_lettered", "failed", reason)
+
+
+def replay(world: World, message: Row) -> None:
+    """Take a message out of the dead-letter queue because someone sent it again."""
+    world.queues[f"{message['flow']}.dlq"].pop(message["message_id"], None)
+    log(world, message, "replayed", "ok")
+
+
+def carry(world: World, message: Row, median_seconds: float, cap_seconds: float, zone: str, deliver: Action) -> int:
+    """Schedule the delivery of a message at a flush within its cap; some fail once and are retried in time.
+
+    Returns: the instant of delivery, at most 16 minutes after the cap.
+    """
+    rng = world.rng("carry", message["message_id"])
+    delay = slowed_us(world.now_us, heavy_us(rng, median_seconds, cap_seconds), cap_seconds, zone)
+    when = flush_us(world.now_us + delay, rng)
+    if rng.random() < 0.08 and delay < cap_seconds * SECOND_US // 3:
+        world.at(
+            when, lambda: log(world, message, "deliver", "retry", "timeout while writing, next try at a later flush")
+        )
+        world.queue_counts[message["flow"]]["redeliver"] += 1
+        when = flush_us(when + heavy_us(rng, 900, cap_seconds / 3), rng)
+    world.at(when, deliver)
+    return when
+
+
+def log(world: World, message: Row, step: str, status: str, error: str | None = None) -> None:
+    """Append a line to the integration log."""
+    if not world.in_history():
+        return
+    line = {"at": iso_seconds(world.now_us), "message_id": message["message_id"], "flow": message["flow"]}
+    line |= {"key": message["key"], "step": step, "status": status}
+    world.log.append(line | ({"error": error} if error else {}))

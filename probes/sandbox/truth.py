@@ -1,0 +1,82 @@
+"""How is a failed step written into the journal? Wording of the ground truth, shared by steps and faults."""
+
+from probes.sandbox.clock import HOUR_US, SECOND_US
+from probes.sandbox.journal import Entry
+from probes.sandbox.world import Deal, Invoice, World
+
+ORDER_DEADLINE_US = 4 * HOUR_US
+INVOICE_DEADLINE_US = 24 * HOUR_US
+CUSTOMER_DEADLINE_US = 24 * HOUR_US
+PAYMENT_DEADLINE_US = 48 * HOUR_US
+
+
+def deal_subject(deal: Deal) -> tuple[str, str, str]:
+    """Name a deal as the journal does."""
+    return ("salesforce", "Opportunity", deal.id)
+
+
+def invoice_subject(invoice: Invoice) -> tuple[str, str, str]:
+    """Name an invoice as the journal does."""
+    return ("stripe", "invoice", invoice.id)
+
+
+def order_missing(world: World, deal: Deal, entity: str, fault: str | None = None, cause: Entry | None = None) -> Entry:
+    """Write that the order of one entity is not in the ERP; it becomes true at the deadline."""
+    if entity in deal.missing:
+        return deal.missing[entity]
+    due_us = deal.won_us + ORDER_DEADLINE_US
+    entry = world.journal.write(
+        "missing_in_target",
+        deal_subject(deal),
+        fault=fault or (cause.fault if cause else None),
+        money_minor=deal.net_minor(entity),
+        currency=deal.currency,
+        started_us=deal.won_us,
+        due_us=due_us,
+        true_from_us=due_us,
+        entity=entity,
+        cause=cause.id if cause else None,
+        note="order not in the ERP",
+    )
+    deal.missing[entity] = entry
+    return entry
+
+
+def invoice_missing(world: World, invoice: Invoice, fault: str | None = None, cause: Entry | None = None) -> Entry:
+    """Write that a finalised invoice is not in the ERP; it becomes true at the deadline."""
+    if invoice.missing is not None:
+        return invoice.missing
+    finalised_us = invoice.row["status_transitions"]["finalized_at"] * SECOND_US
+    due_us = finalised_us + INVOICE_DEADLINE_US
+    invoice.missing = world.journal.write(
+        "missing_in_target",
+        invoice_subject(invoice),
+        fault=fault or (cause.fault if cause else None),
+        money_minor=invoice.row["total"],
+        currency=invoice.currency,
+        started_us=finalised_us,
+        due_us=due_us,
+        true_from_us=due_us,
+        entity=invoice.entity.code,
+        cause=cause.id if cause else None,
+        note="invoice not in the ERP",
+    )
+    return invoice.missing
+
+
+def payment_missing(world: World, invoice: Invoice, payment_id: str, amount_minor: int) -> Entry:
+    """Write that a payment cannot be applied because its invoice is not in the ERP."""
+    due_us = world.now_us + PAYMENT_DEADLINE_US
+    return world.journal.write(
+        "missing_in_target",
+        ("stripe", "invoice_payment", payment_id),
+        fault=invoice.missing.fault if invoice.missing else None,
+        money_minor=amount_minor,
+        currency=invoice.currency,
+        started_us=world.now_us,
+        due_us=due_us,
+        true_from_us=due_us,
+        entity=invoice.entity.code,
+        cause=invoice.missing.id if invoice.missing else None,
+        note="payment waits for its invoice",
+    )
