@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import pika
-from pika.adapters.blocking_connection import BlockingChannel
+import pika  # type: ignore[import-untyped]  # it ships no type information
+from pika.adapters.blocking_connection import BlockingChannel  # type: ignore[import-untyped]
 
 from tests.servers.rabbitmq import RabbitMQ
 
@@ -61,7 +61,7 @@ def reject(server: RabbitMQ, queue: str, count: int) -> list[str]:
 
 def replay(server: RabbitMQ, queue: str) -> list[str]:
     """Put every dead letter back on the work queue, as an operator does. Returns: their message ids."""
-    replayed = []
+    replayed: list[str] = []
     with channel(server) as opened:
         while True:
             method, properties, body = opened.basic_get(f"{queue}.dlq")

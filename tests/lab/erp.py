@@ -234,20 +234,13 @@ def today() -> dt.date:
 
 
 def _order(erp: Erp, id: int) -> Order:
-    fields = (
-        "number reference party invoices create_date untaxed_amount tax_amount total_amount currency.digits".split()  # noqa: SIM905
-    )
+    amounts = ("untaxed_amount", "tax_amount", "total_amount")
+    fields = ("number", "reference", "party", "invoices", "create_date", "currency.digits", *amounts)
     (row,) = erp.find("sale.sale", [["id", "=", id]], fields)
-    amounts = (_minor(row[name], row) for name in ("untaxed_amount", "tax_amount", "total_amount"))
-    return Order(
-        id,
-        row["number"],
-        row["reference"],
-        _id(row["party"]),
-        *amounts,
-        row["create_date"],
-        tuple(map(_id, row["invoices"])),
-    )
+    net_minor, tax_minor, gross_minor = (_minor(row[name], row) for name in amounts)
+    invoices = tuple(map(_id, row["invoices"]))
+    party, created_at = _id(row["party"]), row["create_date"]
+    return Order(id, row["number"], row["reference"], party, net_minor, tax_minor, gross_minor, created_at, invoices)
 
 
 def _id(value: int | Json) -> int:

@@ -24,10 +24,15 @@ class LocalStripe:
     api_key: str = "sk_test_lab12345"
 
 
+def installed() -> Path:
+    """Return the virtualenv that holds localstripe."""
+    return venv("localstripe", "localstripe~=1.15.10")
+
+
 @pytest.fixture(scope="session")
 def localstripe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStripe]:
     """Run localstripe."""
-    python = venv("localstripe", "localstripe~=1.15.10") / "bin" / "python"
+    python = installed() / "bin" / "python"
     folder = tmp_path_factory.mktemp("localstripe")
     (port,) = lab.free_ports(1)
     # -P: the folder of the script holds a module of the same name

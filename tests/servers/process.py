@@ -49,7 +49,7 @@ def listens(port: int) -> bool:
 
 @contextmanager
 def running(
-    args: Sequence[str | Path],
+    args: Sequence[object],
     log: Path,
     ready: Callable[[], bool],
     *,

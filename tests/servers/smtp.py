@@ -53,7 +53,8 @@ class SmtpSink:
 @pytest.fixture
 def smtp_sink() -> Iterator[SmtpSink]:
     """Run an SMTP server on a loopback port for this test."""
-    sink = SmtpSink(*lab.free_ports(1))
+    (port,) = lab.free_ports(1)
+    sink = SmtpSink(port)
     controller = Controller(sink, hostname="127.0.0.1", port=sink.port)
     controller.start()
     try:

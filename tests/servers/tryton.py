@@ -43,14 +43,19 @@ class Tryton:
     facts: dict[str, Any]
 
 
+def installed() -> Path:
+    """Return the virtualenv that holds Tryton."""
+    return venv("tryton", *REQUIREMENTS, "waitress~=3.0")
+
+
 @pytest.fixture(scope="session")
 def tryton(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tryton]:
     """Run Tryton over HTTP with a fresh copy of the prepared database."""
-    python = venv("tryton", *REQUIREMENTS, "waitress~=3.0") / "bin"
-    template = _template(python)
+    python = installed() / "bin"
+    prepared = template(installed())
     folder = tmp_path_factory.mktemp("tryton")
-    shutil.copy(template / f"{DATABASE}.sqlite", folder)
-    facts = json.loads((template / "facts.json").read_text())
+    shutil.copy(prepared / f"{DATABASE}.sqlite", folder)
+    facts = json.loads((prepared / "facts.json").read_text())
     (port,) = lab.free_ports(1)
     url = f"http://127.0.0.1:{port}"
     # one process with threads: SQLite wants a single writing process
@@ -77,14 +82,15 @@ def _configure(folder: Path) -> Path:
     return conf
 
 
-def _template(python: Path) -> Path:
+def template(virtualenv: Path) -> Path:
+    """Return the folder with the prepared database and its facts, preparing it when it is not there."""
     month = dt.datetime.now(dt.UTC).strftime("%Y-%m")
     folder = lab.cache() / f"tryton-{lab.fingerprint(month, _BOOTSTRAP.read_bytes(), *REQUIREMENTS, *MODULES)}"
     with lab.locked("tryton-template"):
         if not (folder / ".complete").exists():
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir()
-            _initialise(python, folder)
+            _initialise(virtualenv / "bin", folder)
             (folder / ".complete").touch()
     return folder
 
