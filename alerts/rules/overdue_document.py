@@ -1,0 +1,125 @@
+"""Which documents are past their deadline at a step, proven absent or late: one alert per flow, step and legal entity."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Literal
+
+from sqlalchemy import Connection
+
+from alerts import sight
+from alerts.findings import Alert, Finding, Member, Scope, Severity, Timing, distinct, fingerprint
+from alerts.spec import Common, Words
+from metrics.definitions import Model
+from metrics.risk import LateDocument, late
+from metrics.sli import Filters
+
+TIMING = Timing()
+
+
+class Spec(Common):
+    """Without `flow` every flow is watched."""
+
+    rule: Literal["overdue_document"] = "overdue_document"
+    flow: Words = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is overdue now, how each step is called, and the streams each step is judged from."""
+
+    late: tuple[LateDocument, ...]
+    titles: Mapping[tuple[str, str], str]
+    streams: Mapping[tuple[str, str], tuple[sight.StreamSight, ...]]
+    provisional: frozenset[str] = frozenset()
+
+
+def defaults(model: Model) -> Sequence[Spec]:
+    """Propose to watch every flow there is."""
+    return (Spec(severity="critical"),) if model.flows else ()
+
+
+def problems(spec: Spec, model: Model) -> Sequence[str]:
+    """Return what is wrong with a spec for this company."""
+    return [
+        f"there is no flow {name!r}; there are {', '.join(model.flows) or 'none'}"
+        for name in spec.flow
+        if name not in model.flows
+    ]
+
+
+def read(conn: Connection, model: Model, spec: Spec, now_us: int) -> Facts:
+    """Read what is overdue now in the flows of a spec."""
+    flows = [f for name, f in model.flows.items() if not spec.flow or name in spec.flow]
+    streams = sight.read(conn)
+    names = {f.name for f in flows}
+    return Facts(
+        late=tuple(d for d in late(conn, model, now_us, Filters()) if d.flow in names),
+        titles={(f.name, s.name): f"{f.title}: {s.title}" for f in flows for s in f.steps},
+        streams={(f.name, s.name): tuple(sight.behind(model, f, s.name, streams)) for f in flows for s in f.steps},
+        provisional=frozenset(name for name, sli in model.slis.items() if sli.provisional),
+    )
+
+
+def find(facts: Facts, spec: Spec, now_us: int) -> list[Finding]:
+    """Group what is overdue by flow, step and entity."""
+
+    def group(d: LateDocument) -> tuple[str, str, str]:
+        return (d.flow, d.step, d.entity)
+
+    overdue = [d for d in facts.late if d.due_us is not None and d.due_us <= now_us]
+    return [
+        _finding(facts, spec, *key, documents=list(documents), now_us=now_us)
+        for key, documents in groupby(sorted(overdue, key=group), key=group)
+    ]
+
+
+def _finding(
+    facts: Facts, spec: Spec, flow: str, step: str, entity: str, *, documents: list[LateDocument], now_us: int
+) -> Finding:
+    severity: Severity = spec.severity or "critical"
+    slis = {d.sli for d in documents if d.sli}
+    where = facts.titles.get((flow, step), f"{flow}: {step}")
+    return Finding(
+        fingerprint=fingerprint(spec.key, flow, step, entity),
+        rule=spec.rule,
+        spec=spec.key,
+        severity=severity,
+        title=f"Overdue: {where}" + (f" ({entity})" if entity else ""),
+        since_us=min(d.due_us for d in documents if d.due_us is not None),
+        as_of_us=sight.horizon_us(facts.streams.get((flow, step), ())),
+        scope=Scope(
+            flow=flow,
+            step=step,
+            sli=min(slis, default=None),
+            entity=entity or None,
+            owner=spec.owner or next((d.owner for d in documents if d.owner), None),
+        ),
+        members=distinct(_member(d) for d in documents),
+        provisional=bool(slis) and slis <= facts.provisional,
+    )
+
+
+def _member(d: LateDocument) -> Member:
+    return Member(
+        platform=d.platform,
+        kind=d.kind,
+        external_id=d.external_id,
+        number=d.number,
+        entity=d.entity or None,
+        customer_id=d.customer_id,
+        customer=d.customer_name,
+        lost=d.lost,
+        due_us=d.due_us,
+        money_minor=d.money_minor,
+        currency=d.currency,
+        link=d.link,
+    )
+
+
+def blind(facts: Facts, spec: Spec, alert: Alert, now_us: int) -> str | None:
+    """Return why a step's documents cannot be seen to have arrived, or None."""
+    scope = alert.facts.scope
+    return sight.first_blind(facts.streams.get((scope.flow or "", scope.step or ""), ()), now_us)

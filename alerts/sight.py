@@ -1,0 +1,108 @@
+"""How well each stream is seen now: what rules ask before they believe that something is over. Reads poll runs only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, func, select
+
+from metrics.definitions import Flow, Model
+from metrics.tables import PollRun, StreamRow, table
+from probes.clock import HOUR, MINUTE, duration_text
+
+RUNS_READ = 20
+PATIENCE_RUNS = 3
+LEAST_PATIENCE_US = 15 * MINUTE
+FIRST_LOAD_LIMIT_US = HOUR
+
+_STREAM, _RUN = table(StreamRow), table(PollRun)
+
+
+@dataclass(frozen=True, slots=True)
+class StreamSight:
+    """How a stream's latest finished polls went. `failures`: how many in a row did not complete, `failing_us`: since when."""
+
+    id: int
+    platform: str
+    name: str
+    kind: str
+    interval_us: int
+    watermark_us: int | None
+    first_complete_us: int | None
+    failures: int
+    failing_us: int | None
+    reason: str | None
+    message: str | None
+    finished_us: int | None
+
+    def blind(self, now_us: int) -> str | None:
+        """Return why what this stream shows now cannot be trusted to be all there is, or None."""
+        where = f"{self.platform}/{self.name}"
+        if self.failures:
+            return f"{where} was last polled without success ({self.reason or 'no reason given'})"
+        if self.finished_us is None or self.watermark_us is None:
+            return f"{where} was never read completely"
+        age = now_us - self.finished_us
+        if age > max(PATIENCE_RUNS * self.interval_us, LEAST_PATIENCE_US):
+            return f"{where} was not polled for {duration_text(age)}"
+        return None
+
+
+def read(conn: Connection) -> tuple[StreamSight, ...]:
+    """Return every stream as it is seen now, by platform and name."""
+    rows = conn.execute(select(_STREAM).order_by(_STREAM.c.platform, _STREAM.c.name)).mappings().all()
+    return tuple(_sight(conn, dict(row)) for row in rows)
+
+
+def _sight(conn: Connection, stream: dict[str, object]) -> StreamSight:
+    r = _RUN.c
+    runs = conn.execute(
+        select(r.status, r.reason, r.message, r.started_us, r.finished_us)
+        .where(r.stream_id == stream["id"], r.finished_us.is_not(None), r.kind.in_(("changes", "sweep", "reread")))
+        .order_by(r.started_us.desc())
+        .limit(RUNS_READ)
+    ).all()
+    failed = []
+    for run in runs:
+        if run.status == "complete":
+            break
+        failed.append(run)
+    return StreamSight(
+        **{
+            k: stream[k] for k in ("id", "platform", "name", "kind", "interval_us", "watermark_us", "first_complete_us")
+        },  # type: ignore[arg-type]
+        failures=len(failed),
+        failing_us=failed[-1].started_us if failed else None,
+        reason=failed[0].reason if failed else None,
+        message=failed[0].message if failed else None,
+        finished_us=runs[0].finished_us if runs else None,
+    )
+
+
+def first_load(conn: Connection, streams: Iterable[StreamSight], now_us: int) -> bool:
+    """Return whether history is still being read for the first time, which is no news; after an hour it counts as read."""
+    if all(s.first_complete_us is not None for s in streams):
+        return False
+    begun = conn.execute(select(func.min(_RUN.c.started_us))).scalar()
+    return begun is None or now_us - begun < FIRST_LOAD_LIMIT_US
+
+
+def behind(model: Model, flow: Flow, step: str | None, streams: Iterable[StreamSight]) -> list[StreamSight]:
+    """Return the streams that a flow, or one of its steps, is judged from."""
+    steps = [s for s in flow.steps if step is None or s.name == step]
+    wanted = {(flow.anchor.role, kind) for kind in flow.anchor.kind}
+    wanted |= {(hop.role, kind) for s in steps for hop in s.path for kind in hop.kind}
+    names = {(name, kind) for role, kind in wanted for name in model.with_role(role)}
+    return [s for s in streams if (s.platform, s.kind) in names]
+
+
+def first_blind(streams: Sequence[StreamSight], now_us: int) -> str | None:
+    """Return why the first blind stream is blind, or None when all are seen."""
+    return next((why for s in streams if (why := s.blind(now_us)) is not None), None)
+
+
+def horizon_us(streams: Sequence[StreamSight]) -> int | None:
+    """Return the instant up to which all of these streams are read, None when one never was."""
+    marks = [s.watermark_us for s in streams]
+    return None if not marks or None in marks else min(m for m in marks if m is not None)
