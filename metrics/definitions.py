@@ -51,16 +51,18 @@ def _listed(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
-Words = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+Word = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_:]{0,62}$")]
+"""Definitions name kinds, states and milestones in lower-case words; they stand in SQL, so nothing else passes."""
+Words = Annotated[tuple[Word, ...], BeforeValidator(_listed)]
 
 
 class Hop(_Strict):
     """One reference along a path: `back` follows a reference that names us, `to` one that we name."""
 
-    back: str | None = None
-    to: str | None = None
+    back: Word | None = None
+    to: Word | None = None
     kind: Words
-    role: str
+    role: Word
 
     @model_validator(mode="after")
     def _one_direction(self) -> Hop:
@@ -80,15 +82,19 @@ class Agreement(_Strict):
 
 
 class Step(_Strict):
-    """A milestone of a record reached over declared references from the anchor document."""
+    """A milestone of a record reached over declared references from the anchor document.
 
-    name: str
+    `take`: the first or last such record, the one whose amount makes the sum `covered`, or `parts`: a single record is complete
+    by itself, several are when together they cover the anchor.
+    """
+
+    name: Word
     title: str
     path: tuple[Hop, ...] = ()
     milestone: Words = ("created",)
     state: Words = ()
     not_state: Words = ()
-    take: Literal["first", "last", "covered"] = "first"
+    take: Literal["first", "last", "covered", "parts"] = "first"
     amount: str | None = None
     per_entity: bool = False
     revision: bool = False

@@ -141,7 +141,9 @@ def _known_digests(conn: Connection, observed: Mapping[int, Sequence[Version]]) 
         query = select(RECORD.c.id, RECORD.c.digest, RECORD.c.external_id).where(RECORD.c.id.in_(chunk))
         for rid, known_digest, external_id in conn.execute(query):
             if observed[rid][0].record.id != external_id:
-                raise IdentityClashError(f"{observed[rid][0].record.id} and {external_id} hash to the same identity {rid}")
+                raise IdentityClashError(
+                    f"{observed[rid][0].record.id} and {external_id} hash to the same identity {rid}"
+                )
             known[rid] = bytes(known_digest)
     return known
 

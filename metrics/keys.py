@@ -26,3 +26,8 @@ def record_id(platform: str, kind: str, external_id: str) -> int:
 def customer_id(platform: str, external_id: str | None) -> int | None:
     """Return the identity of a platform's customer record, None where the document names none."""
     return None if external_id is None else record_id(platform, "customer", external_id)
+
+
+def stream_id(platform: str, name: str) -> int:
+    """Return the identity of a stream of a platform, the same in every database."""
+    return key_id(f"stream:{platform}/{name}")

@@ -50,7 +50,7 @@ def project(rid: int, stream_id: int, platform: str, versions: Sequence[Version]
     last = ordered[-1]
     r = last.record
     amounts, on, parties = r.amounts, r.on, r.parties
-    deleted = (r.changed_us if r.changed_us is not None else last.observed_us) if r.deleted else None
+    deleted = _deleted_us(ordered) if r.deleted else None
     bill_to = parties.get("bill_to")
     row = (
         rid, stream_id, r.kind, r.id, r.number, r.entity, customer_id(platform, parties.get("sold_to")),
@@ -61,6 +61,15 @@ def project(rid: int, stream_id: int, platform: str, versions: Sequence[Version]
     return Head(
         row, list(_milestones(rid, ordered)), _references(rid, r), [(key_id(k), rid, k) for k in dict.fromkeys(r.keys)]
     )
+
+
+def _deleted_us(ordered: Sequence[Version]) -> int:
+    """Return when the record went: its stamp, unless a sweep found it gone and the stamp is that of its last change."""
+    last = ordered[-1]
+    stamp = last.record.changed_us
+    if stamp is None or (len(ordered) > 1 and ordered[-2].record.changed_us == stamp):
+        return last.observed_us
+    return stamp
 
 
 def _references(rid: int, record: Record) -> list[tuple[Any, ...]]:
@@ -75,8 +84,6 @@ def _milestones(rid: int, ordered: Sequence[Version]) -> Iterable[tuple[Any, ...
     last = ordered[-1].record
     for name, (earliest, latest) in last.milestones.items():
         yield rid, name, 1, earliest, latest
-    if last.created_us is not None and "created" not in last.milestones:
-        yield rid, "created", 1, last.created_us, last.created_us
     yield from _state_changes(rid, ordered)
     yield from _revisions(rid, ordered)
 

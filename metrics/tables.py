@@ -61,6 +61,7 @@ class StreamRow(SQLModel, table=True):
     first_complete_us: int | None = _big(null=True)
     interval_us: int = _big()
     visibility_us: int = _big()
+    reads_by: str = ""
     schema_digest: str | None = None
     api_version: str | None = None
 
@@ -295,7 +296,7 @@ class FlowInstance(SQLModel, table=True):
 
     __tablename__ = "flow_instance"
     __table_args__ = (
-        Index("ix_flow_instance_state", "flow", "state", "due_us"),
+        Index("ix_flow_instance_state", "flow", "state", "started_us"),
         Index("ix_flow_instance_started", "flow", "started_us"),
         _COMPACT,
     )
@@ -317,7 +318,7 @@ class FlowInstance(SQLModel, table=True):
 
 
 class FlowStep(SQLModel, table=True):
-    """What one step of a flow instance shows: `state` done | waiting | late | lost | blind | duplicate | not_needed.
+    """What one step of a flow instance shows: `state` done | waiting | confirming | late | lost | blind | duplicate.
 
     `wait_us`: the next instant whose passing by the watermark of the step's streams can change a verdict.
     """
@@ -334,6 +335,7 @@ class FlowStep(SQLModel, table=True):
     entity: str = _key()
     step: str = _key()
     state: str
+    reason: str | None = None
     earliest_us: int | None = _big(null=True)
     latest_us: int | None = _big(null=True)
     due_us: int | None = _big(null=True)

@@ -1,0 +1,32 @@
+"""Since when each customer trades: its first won deal, live subscription or invoice, whichever platform shows it.
+
+Read as an attribute of the customer; no path leads through one. Each part is an index look-up, not a scan of its documents.
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+from sqlalchemy import Connection
+
+from .gather import frame
+
+_STATES = (("subscription", "active"), ("invoice", "open"), ("invoice", "paid"), ("invoice", "uncollectible"))
+_FIRST = (
+    "SELECT x.customer_id AS subject, (SELECT MIN(r.created_us) FROM record r WHERE r.customer_id = x.record_id"
+    " AND r.kind = '{kind}' AND r.state = '{state}') AS at FROM subject s JOIN crosswalk x ON x.customer_id = s.id"
+)
+_WON = (
+    "SELECT x.customer_id AS subject, (SELECT MIN(m.latest_us) FROM record r JOIN milestone m ON m.record_id = r.id"
+    " AND m.name = 'state:won' WHERE r.customer_id = x.record_id AND r.kind = 'opportunity' AND r.state = 'won') AS at"
+    " FROM subject s JOIN crosswalk x ON x.customer_id = s.id"
+)
+
+
+def active_since(conn: Connection) -> pd.DataFrame:
+    """Return (subject, at) for the customers in the temporary table `subject` that trade. Time: microseconds UTC."""
+    parts = [_FIRST.format(kind=kind, state=state) for kind, state in _STATES] + [_WON]
+    union = " UNION ALL ".join(parts)
+    return frame(
+        conn,
+        f"SELECT subject, MIN(at) AS at FROM ({union}) AS firsts WHERE at IS NOT NULL GROUP BY subject ORDER BY subject",
+    )

@@ -1,0 +1,146 @@
+"""Where two records that should tell the same story do not: comparisons, and the breaks they open. Pure.
+
+A comparison without a common basis (a missing amount, another currency) is no break. Only the revision in force is compared.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from probes.clock import FOREVER
+
+from .definitions import Flow, Step
+from .gather import NONE
+
+_AMOUNTS = frozenset({"net", "tax", "gross"})
+_KIND = {
+    "currency": "currency_differs",
+    "entity": "attribute_differs",
+    "customer": "attribute_differs",
+    "period": "period_differs",
+}
+
+
+def differences(step: Step, s: pd.DataFrame, r: pd.DataFrame) -> list[tuple[str, np.ndarray]]:
+    """Return, per agreement of the step in its order, where the record differs from its anchor."""
+    there = r["latest"].to_numpy() != FOREVER
+    same_currency = (s["currency"].to_numpy() == r["r_currency"].to_numpy()) if "r_currency" in r else there
+    found = []
+    for agreement in step.agree:
+        own, other = _sides(agreement.field, s, r)
+        if own is None or other is None:
+            continue
+        if agreement.field in _AMOUNTS:
+            known = (own != NONE) & (other != NONE) & same_currency
+            gap = np.abs(np.where(known, other, 0) - np.where(known, own, 0))
+            differs = known & (gap > agreement.tolerance)
+        else:
+            missing = NONE if own.dtype == np.int64 else None
+            differs = (own != missing) & (other != missing) & (own != other)
+        found.append((agreement.field, np.asarray(there & differs)))
+    return found
+
+
+def _sides(field: str, s: pd.DataFrame, r: pd.DataFrame) -> tuple[np.ndarray | None, np.ndarray | None]:
+    if field in _AMOUNTS:
+        return s[field].to_numpy(), r[f"r_{field}"].to_numpy()
+    if field == "customer":
+        return s["payer"].to_numpy(), r["r_payer"].to_numpy()
+    if field in ("currency", "entity"):
+        own = s[field].replace("", None).to_numpy() if field == "entity" else s[field].to_numpy()
+        other = r[f"r_{field}"].replace("", None).to_numpy() if field == "entity" else r[f"r_{field}"].to_numpy()
+        return own, other
+    return None, None  # attributes of master data are compared by metrics.master
+
+
+def breaks(
+    flow: Flow, step: Step, s: pd.DataFrame, r: pd.DataFrame, due: np.ndarray, state: np.ndarray
+) -> pd.DataFrame:
+    """Return the breaks of a step: absent counterparts, differing values, duplicates, former revisions."""
+    if not step.path or step.optional:
+        return pd.DataFrame()
+    counted = s["last"].to_numpy() & np.array([x is None for x in s["exclusion"]], dtype=bool)
+    money = s["money"].to_numpy()
+    rows = [_absent(step, s, r, due, state, counted, money, watermark_us)]
+    for field, differs in differences(step, s, r):
+        rows.append(_differing(step, field, s, r, differs & counted))
+    twice = r["duplicate"].to_numpy() & counted
+    rows.append(
+        _rows(
+            s,
+            r,
+            twice,
+            "duplicate",
+            "",
+            None,
+            None,
+            r["amount"].to_numpy() - np.where(money == NONE, 0, money),
+            r["latest"].to_numpy(),
+        )
+    )
+    found = pd.concat([x for x in rows if len(x)], ignore_index=True) if any(len(x) for x in rows) else pd.DataFrame()
+    return found.assign(check_name=f"{flow.name}.{step.name}") if len(found) else found
+
+
+def _absent(
+    step: Step, s: pd.DataFrame, r: pd.DataFrame, due: np.ndarray, state: np.ndarray, counted: np.ndarray, money: np.ndarray,
+    watermark_us: int,
+) -> pd.DataFrame:  # fmt: skip
+    since = np.where(due == FOREVER, FOREVER, np.where(due == FOREVER, 0, due) + step.grace)
+    closed = r["first_observed_us"].to_numpy()
+    was = (state == "late") & (r["latest"].to_numpy() > since) & (closed > since) & (closed != FOREVER)
+    is_ = (state == "lost") & counted & (since <= watermark_us)
+    stale = r["shown"].to_numpy() & (s["revision"].to_numpy() > 1)
+    rows = [
+        _rows(s, r, is_ & ~stale, "missing_in_target", "", None, None, money, since),
+        _rows(s, r, is_ & stale, "stale_revision", "", s["revision"], None, money, since),
+        _rows(s, r, was & counted & ~stale, "missing_in_target", "", None, None, money, since, closed),
+    ]
+    return pd.concat([x for x in rows if len(x)], ignore_index=True) if any(len(x) for x in rows) else pd.DataFrame()
+
+
+def _differing(step: Step, field: str, s: pd.DataFrame, r: pd.DataFrame, differs: np.ndarray) -> pd.DataFrame:
+    own, other = _sides(field, s, r)
+    assert own is not None
+    assert other is not None
+    kind = _KIND.get(field, "amount_differs")
+    amount = np.where(differs, other - own, NONE) if field in _AMOUNTS else s["money"].to_numpy()
+    return _rows(
+        s, r, differs, kind, field, own, other, amount, np.maximum(r["latest"].to_numpy(), s["start_us"].to_numpy())
+    )
+
+
+def _rows(
+    s: pd.DataFrame,
+    r: pd.DataFrame,
+    where: np.ndarray,
+    kind: str,
+    field: str,
+    expected: object,
+    actual: object,
+    money: np.ndarray,
+    since: np.ndarray,
+    closed: np.ndarray | None = None,
+) -> pd.DataFrame:
+    if not where.any():
+        return pd.DataFrame()
+    pick = s[where]
+    word = lambda values: [None if v is None or v == NONE else str(v) for v in np.asarray(values)[where]]  # noqa: E731
+    return pd.DataFrame(
+        {
+            "subject_id": pick["anchor_id"].to_numpy(),
+            "revision": pick["revision"].to_numpy(),
+            "entity": pick["entity"].to_numpy(),
+            "kind": kind,
+            "field": field,
+            "counterpart_id": r["record_id"].to_numpy()[where],
+            "customer_id": pick["customer_id"].to_numpy(),
+            "expected": None if expected is None else word(expected),
+            "actual": None if actual is None else word(actual),
+            "money_minor": money[where],
+            "currency": pick["currency"].to_numpy(),
+            "since_us": since[where],
+            "closed_us": np.full(len(pick), FOREVER) if closed is None else closed[where],
+        }
+    )

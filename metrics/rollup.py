@@ -1,0 +1,44 @@
+"""How many events and how much money fell into each hour and day: contributions added and taken away, never recounted.
+
+Only decided outcomes are counted (good, bad, blind, excluded), at the instant from which they stand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, text
+
+from probes.clock import DAY, HOUR
+
+GRAINS = {"hour": HOUR, "day": DAY}
+
+_SELECT = (
+    "SELECT e.sli, '{grain}', e.at_us - (e.at_us % {size}) AS bucket, e.stream_id, e.entity, e.outcome, COALESCE(e.reason, ''),"
+    " COALESCE(e.currency, ''), {sign} * COUNT(*), {sign} * COALESCE(SUM(e.money_minor), 0) FROM sli_event e"
+    " {only} e.outcome <> 'pending' AND e.at_us IS NOT NULL"
+    " GROUP BY e.sli, bucket, e.stream_id, e.entity, e.outcome, COALESCE(e.reason, ''), COALESCE(e.currency, '')"
+)
+_ADD = (
+    "INSERT INTO sli_rollup"
+    " (sli, grain, bucket_us, stream_id, entity, outcome, reason, currency, event_count, money_minor) {select}"
+    " ON CONFLICT (sli, grain, bucket_us, stream_id, entity, outcome, reason, currency) DO UPDATE SET"
+    " event_count = sli_rollup.event_count + excluded.event_count, money_minor = sli_rollup.money_minor + excluded.money_minor"
+)
+_CHOSEN = "JOIN subject s ON s.id = e.anchor_id WHERE e.sli = :sli AND"
+
+
+def add_contributions(conn: Connection, sign: int, slis: Sequence[str]) -> None:
+    """Add (+1) or take away (-1) what the events of the anchors in the temporary table `subject` contribute."""
+    for grain, size in GRAINS.items():
+        select = _SELECT.format(grain=grain, size=size, sign=sign, only=_CHOSEN)
+        for sli in slis:
+            conn.execute(text(_ADD.format(select=select)), {"sli": sli})
+    if sign > 0:
+        conn.execute(text("DELETE FROM sli_rollup WHERE event_count = 0 AND money_minor = 0"))
+
+
+def rebuild_rollups(conn: Connection) -> None:
+    """Fill the empty table from all events."""
+    for grain, size in GRAINS.items():
+        conn.execute(text(_ADD.format(select=_SELECT.format(grain=grain, size=size, sign=1, only="WHERE"))))

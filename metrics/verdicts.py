@@ -1,0 +1,349 @@
+"""What the facts about some anchors amount to: steps reached, event verdicts and breaks. Pure: frames in, frames out.
+
+Nothing here reads the clock or the database. Whether something is absent is judged against the watermark of the streams that
+would show it, so the same facts and watermarks give the same verdicts whenever they are asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from probes.clock import FOREVER
+
+from .breaks import breaks, differences
+from .definitions import Flow, Sli, Step
+from .gather import NONE, Frames
+from .reach import reach
+from .subjects import subjects
+
+Runs = tuple[np.ndarray, np.ndarray]
+OPEN_STATES = ("waiting", "confirming", "blind", "lost")
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What we could see of a step's records: up to when, of which entities, and what direct reads found.
+
+    `watermark_us` is the least of the streams that show them (NONE: never complete). `scopes`: entities ever seen there.
+    `asked`: subject → (asked_us, control seen) of direct reads that found nothing; None when the platform offers none.
+    `runs`: per stream its watermarks ascending and when each was reached; read only where a correction is possible.
+    """
+
+    watermark_us: int
+    scopes: frozenset[str]
+    asked: Mapping[int, tuple[int, bool]] | None = None
+    runs: Callable[[], list[Runs]] | None = None
+
+
+@dataclass(frozen=True)
+class Context:
+    """What judging needs beside the frames: sight per step, watch start per entity, entities whose documents are not posted."""
+
+    sights: Mapping[str, Sight]
+    watched_since: Mapping[str, int]
+    default_since: int
+    not_posted: frozenset[str] = frozenset()
+    active: pd.DataFrame | None = None
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """The rows of one flow's verdicts. Shapes: columns as in the tables of the same names; FOREVER and NONE mean NULL."""
+
+    instances: pd.DataFrame
+    steps: pd.DataFrame
+    events: pd.DataFrame
+    breaks: pd.DataFrame
+
+
+def judge(flow: Flow, slis: Sequence[Sli], frames: Frames, context: Context) -> Verdicts:
+    """Judge every subject of these anchors."""
+    s = subjects(flow, frames, context.active)
+    s = s.assign(sid=np.arange(len(s)), exclusion=_exclusions(s, context))
+    reached = {step.name: reach(flow, step, s, frames) for step in flow.steps}
+    step_rows, break_rows = [], []
+    for step in flow.steps:
+        due = due_us(step, reached, step.within)
+        verdict = _step_verdict(s, reached[step.name], due, context.sights.get(step.name))
+        wait = _wait(step, s, reached, verdict, due, slis, context.sights.get(step.name))
+        step_rows.append(_step_rows(flow, step, s, reached, due, verdict, wait))
+        sight = context.sights.get(step.name)
+        break_rows.append(
+            breaks(flow, step, s, reached[step.name], due, verdict[0], sight.watermark_us if sight else NONE)
+        )
+    events = [_events(flow, sli, s, reached, frames, context) for sli in slis]
+    steps = pd.concat(step_rows, ignore_index=True)
+    return Verdicts(_instances(flow, s, steps), steps, _stack(events), _stack(break_rows))
+
+
+def _stack(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    kept = [f for f in frames if len(f)]
+    return pd.concat(kept, ignore_index=True) if kept else (frames[0] if frames else pd.DataFrame())
+
+
+def _exclusions(s: pd.DataFrame, context: Context) -> np.ndarray:
+    """Return why a subject is outside event SLIs, or None. Before watch start it is opening balance."""
+    since = s["entity"].map(dict(context.watched_since)).fillna(context.default_since).to_numpy(dtype=np.int64)
+    exempt = s["exempt"].to_numpy()
+    words = {
+        "test": s["test"].to_numpy() != 0,
+        "before_watch_start": s["start_us"].to_numpy() < since,
+        "exempt": np.array([x is not None for x in exempt], dtype=bool),
+        "not_posted": s["entity"].isin(context.not_posted).to_numpy(),
+    }
+    choices = [exempt if word == "exempt" else np.full(len(s), word, dtype=object) for word in words]
+    return np.select(list(words.values()), choices, default=None)
+
+
+def due_us(step: Step, reached: Mapping[str, pd.DataFrame], within: int | None) -> np.ndarray:
+    """Return when a step is due: its deadline after the step it follows, FOREVER without one."""
+    count = len(next(iter(reached.values())))
+    if within is None or step.after is None:
+        return np.full(count, FOREVER)
+    start = reached[step.after]["latest"].to_numpy()
+    return np.where(start == FOREVER, FOREVER, np.where(start == FOREVER, 0, start) + within)
+
+
+# --- one decision, used by steps and SLIs alike --------------------------------------------------------------------------
+
+
+def decide(s: pd.DataFrame, r: pd.DataFrame, due: np.ndarray, sight: Sight | None) -> tuple[np.ndarray, np.ndarray]:
+    """Decide each subject at min(completed, due). Returns outcome and reason.
+
+    good: reached by due; bad: reached later, or provably absent; blind: we could not look; pending: not due, or not yet seen
+    that far. Source: absence is evidence only if the watermark passed, the entity was ever seen and a direct read found nothing.
+    """
+    earliest, latest, start = r["earliest"].to_numpy(), r["latest"].to_numpy(), s["start_us"].to_numpy()
+    withdrawn = s["withdrawn_us"].to_numpy()
+    watermark = sight.watermark_us if sight else NONE
+    seen = s["entity"].isin(sight.scopes).to_numpy() if sight else np.zeros(len(s), dtype=bool)
+    seen = seen | (s["entity"] == "").to_numpy()
+    asked, control = _asked(s, due, sight)
+    table = [
+        ((withdrawn != FOREVER) & (withdrawn <= np.minimum(due, latest)), "excluded", "withdrawn"),
+        (s["unmapped"].to_numpy() != 0, "blind", "unmapped_status"),
+        (latest < start, "good", "early"),
+        (latest <= due, "good", "in_time"),
+        ((earliest <= due) & (latest != FOREVER), "good", "within_precision"),
+        (latest != FOREVER, "bad", "late"),
+        (due == FOREVER, "pending", "no_deadline"),
+        (r["unmapped"].to_numpy(), "blind", "unmapped_status"),
+        (due > watermark, "pending", "not_due"),
+        (~seen, "blind", "scope_never_seen"),
+        (asked & ~control, "blind", "not_visible"),
+        (~asked, "pending", "confirming"),
+        (r["shown"].to_numpy() & (s["revision"].to_numpy() > 1), "bad", "stale_revision"),
+    ]
+    conditions = [c for c, _, _ in table]
+    outcome = np.select(conditions, [o for _, o, _ in table], default="bad").astype(object)
+    reason = np.select(conditions, [w for _, _, w in table], default="missing").astype(object)
+    return outcome, reason
+
+
+def _asked(s: pd.DataFrame, due: np.ndarray, sight: Sight | None) -> tuple[np.ndarray, np.ndarray]:
+    """Return where a direct read after the deadline found nothing, and where its control record was found."""
+    if sight is None or sight.asked is None:
+        return np.ones(len(s), dtype=bool), np.ones(len(s), dtype=bool)
+    answers = [sight.asked.get(a, (NONE, True)) for a in s["anchor_id"].tolist()] if sight.asked else []
+    if not answers:
+        return np.zeros(len(s), dtype=bool), np.ones(len(s), dtype=bool)
+    at = np.array([a for a, _ in answers], dtype=np.int64)
+    return at >= due, np.array([c for _, c in answers], dtype=bool)
+
+
+# --- steps and instances -------------------------------------------------------------------------------------------------
+
+_STEP_STATE = {"good": "done", "bad": "lost", "blind": "blind", "pending": "waiting", "excluded": "excluded"}
+
+
+def _step_verdict(
+    s: pd.DataFrame, r: pd.DataFrame, due: np.ndarray, sight: Sight | None
+) -> tuple[np.ndarray, np.ndarray]:
+    outcome, reason = decide(s, r, due, sight)
+    state = np.array([_STEP_STATE[o] for o in outcome], dtype=object)
+    reached = r["latest"].to_numpy() != FOREVER
+    state = np.where(reason == "confirming", "confirming", state)
+    state = np.where(reached & (outcome == "bad"), "late", state)
+    state = np.where(reached & (outcome != "bad"), "done", state)
+    state = np.where(r["duplicate"].to_numpy() & reached, "duplicate", state)
+    return state, reason
+
+
+def _wait(
+    step: Step,
+    s: pd.DataFrame,
+    reached: Mapping[str, pd.DataFrame],
+    verdict: tuple[np.ndarray, np.ndarray],
+    due: np.ndarray,
+    slis: Sequence[Sli],
+    sight: Sight | None,
+) -> np.ndarray:
+    """Return the next instant whose passing by the watermark can change a verdict on this step, FOREVER if none can."""
+    watermark = sight.watermark_us if sight else NONE
+    moments = [due, *(due_us(step, reached, x.within or step.within) for x in slis if x.stop == step.name)]
+    moments.append(np.where(due == FOREVER, FOREVER, np.where(due == FOREVER, 0, due) + step.grace))
+    ahead = [np.where(m > watermark, m, FOREVER) for m in moments]
+    wait = np.minimum.reduce(ahead)
+    open_ = np.isin(verdict[0], OPEN_STATES)
+    return np.where(open_, wait, FOREVER)
+
+
+def _step_rows(
+    flow: Flow,
+    step: Step,
+    s: pd.DataFrame,
+    reached: Mapping[str, pd.DataFrame],
+    due: np.ndarray,
+    verdict: tuple[np.ndarray, np.ndarray],
+    wait: np.ndarray,
+) -> pd.DataFrame:
+    r = reached[step.name]
+    latest = r["latest"].to_numpy()
+    since = reached[step.after]["latest"].to_numpy() if step.after else np.full(len(s), FOREVER)
+    timed = (latest != FOREVER) & (since != FOREVER)
+    return pd.DataFrame(
+        {
+            "flow": flow.name,
+            "anchor_id": s["anchor_id"],
+            "revision": s["revision"],
+            "entity": s["entity"],
+            "step": step.name,
+            "state": verdict[0],
+            "reason": verdict[1],
+            "earliest_us": r["earliest"],
+            "latest_us": latest,
+            "due_us": due,
+            "elapsed_us": np.where(timed, np.where(timed, latest, 0) - np.where(timed, since, 0), NONE),
+            "record_id": r["record_id"],
+            "count": r["count"],
+            "amount_minor": r["amount"],
+            "wait_us": wait,
+        }
+    )
+
+
+def _instances(flow: Flow, s: pd.DataFrame, steps: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per subject: the worst of its steps decides its state, the last step reached where it stands."""
+    count, names = len(s), [step.name for step in flow.steps]
+    needed = [i for i, step in enumerate(flow.steps) if not step.optional]
+    states = steps["state"].to_numpy().reshape(len(names), count)
+    latest = steps["latest_us"].to_numpy().reshape(len(names), count)
+    due = steps["due_us"].to_numpy().reshape(len(names), count)
+    exclusion = s["exclusion"].to_numpy()
+    withdrawn = (states == "excluded").any(axis=0)
+    excluded = np.array([x is not None for x in exclusion], dtype=bool) | withdrawn
+    any_of = lambda *words: np.isin(states, words).any(axis=0)  # noqa: E731
+    done = (latest[needed] != FOREVER).all(axis=0)
+    order = [
+        (exclusion == "before_watch_start", "opening"),
+        (excluded, "excluded"),
+        (any_of("lost"), "lost"),
+        (any_of("blind"), "blind"),
+        (any_of("late") & ~done, "late"),
+        (done, "done"),
+    ]
+    state = np.select([c for c, _ in order], [w for _, w in order], default="open").astype(object)
+    reached = latest != FOREVER
+    position = np.where(reached.any(axis=0), len(names) - 1 - reached[::-1].argmax(axis=0), 0)
+    waiting = np.isin(states, OPEN_STATES)
+    next_due = np.where(waiting, due, FOREVER).min(axis=0)
+    complete = latest[needed].max(axis=0)
+    money = s["money"].to_numpy()
+    covered = np.where(done, money, 0)
+    risk = np.where((money == NONE) | excluded, 0, money - np.where(money == NONE, 0, covered))
+    reason = np.where(withdrawn, "withdrawn", exclusion)
+    return pd.DataFrame(
+        {
+            "flow": flow.name,
+            "anchor_id": s["anchor_id"],
+            "revision": s["revision"],
+            "entity": s["entity"],
+            "stream_id": s["stream_id"],
+            "customer_id": s["customer_id"],
+            "state": state,
+            "reason": np.where(excluded, reason, None),
+            "step": np.array(names, dtype=object)[position],
+            "started_us": s["start_us"],
+            "due_us": next_due,
+            "completed_us": complete,
+            "money_minor": money,
+            "risk_minor": np.where(money == NONE, NONE, risk),
+            "currency": s["currency"],
+        }
+    )
+
+
+# --- events --------------------------------------------------------------------------------------------------------------
+
+
+def _events(
+    flow: Flow, sli: Sli, s: pd.DataFrame, reached: Mapping[str, pd.DataFrame], frames: Frames, context: Context
+) -> pd.DataFrame:
+    step = flow.step(sli.stop or "")
+    sight = context.sights.get(step.name)
+    start = reached[sli.start or ""]["latest"].to_numpy()
+    due = np.where(start == FOREVER, FOREVER, np.where(start == FOREVER, 0, start) + (sli.within or step.within or 0))
+    r = reached[step.name]
+    outcome, reason = decide(s, r, due, sight)
+    if sli.agree:
+        then = reach(flow, step, s, frames, due)
+        outcome, reason = _disagreeing(step, s, then, outcome, reason)
+    exclusion = s["exclusion"].to_numpy()
+    outside = np.array([x is not None for x in exclusion], dtype=bool)
+    outcome, reason = np.where(outside, "excluded", outcome), np.where(outside, exclusion, reason)
+    latest = r["latest"].to_numpy()
+    decided = np.isin(outcome, ("good", "bad", "excluded"))
+    at = np.where(decided, np.minimum(latest, due), due)
+    stopped = (latest != FOREVER) & (start != FOREVER)
+    rows = pd.DataFrame(
+        {
+            "sli": sli.name,
+            "anchor_id": s["anchor_id"],
+            "revision": s["revision"],
+            "entity": s["entity"],
+            "stream_id": s["stream_id"],
+            "customer_id": s["customer_id"],
+            "outcome": outcome,
+            "reason": reason,
+            "start_us": start,
+            "due_us": due,
+            "at_us": np.where(at == FOREVER, start, at),
+            "value_us": np.where(stopped, np.where(stopped, latest, 0) - np.where(stopped, start, 0), NONE),
+            "money_minor": s["money"],
+            "currency": s["currency"],
+            "proof_id": r["record_id"],
+            "corrected_us": _corrected(outcome, r["first_observed_us"].to_numpy(), due, sight),
+        }
+    )
+    return rows[start != FOREVER]
+
+
+def _disagreeing(
+    step: Step, s: pd.DataFrame, then: pd.DataFrame, outcome: np.ndarray, reason: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Turn good into bad where, when due, the records did not agree; the first failing check is the reason."""
+    first = np.full(len(s), None, dtype=object)
+    for name, differs in reversed(differences(step, s, then)):
+        first = np.where(differs, name, first)
+    first = np.where(then["duplicate"].to_numpy(), "duplicate", first)
+    failing = (outcome == "good") & np.array([x is not None for x in first], dtype=bool)
+    return np.where(failing, "bad", outcome), np.where(failing, first, reason)
+
+
+def _corrected(outcome: np.ndarray, observed: np.ndarray, due: np.ndarray, sight: Sight | None) -> np.ndarray:
+    """Return when a verdict that had been bad was corrected: the record was seen after its absence could be proven."""
+    possible = (outcome == "good") & (observed != FOREVER) & (observed > due)
+    corrected = np.full(len(due), FOREVER)
+    if sight is None or sight.runs is None or not possible.any():
+        return corrected
+    provable = np.zeros(len(due), dtype=np.int64)
+    for watermarks, finished in sight.runs():
+        at = np.searchsorted(watermarks, due)
+        known = at < len(finished)
+        when = finished[np.minimum(at, max(len(finished) - 1, 0))] if len(finished) else due
+        provable = np.maximum(provable, np.where(known, when, FOREVER))
+    return np.where(possible & (observed > provable), observed, FOREVER)
