@@ -13,6 +13,7 @@ from babel.numbers import format_currency, get_currency_precision
 
 # Stripe represents these with two digits although the currency has none. Source: https://docs.stripe.com/currencies
 STRIPE_TWO_DIGITS = frozenset({"ISK", "UGX"})
+MAX_DIGITS = 14  # with three minor digits this still fits 64 bits
 
 
 class MoneyError(ValueError):
@@ -43,6 +44,8 @@ def to_minor(value: str | int | Decimal, currency: str) -> int:
         raise MoneyError(f"{value!r} is not an amount") from None
     if not amount.is_finite():
         raise MoneyError(f"{value!r} is not a finite amount")
+    if amount.adjusted() > MAX_DIGITS:
+        raise MoneyError(f"an amount of more than {MAX_DIGITS} digits is not believable")
     scaled = amount.scaleb(exponent(currency))
     whole = scaled.to_integral_value()
     if whole != scaled:

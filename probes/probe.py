@@ -41,7 +41,9 @@ class Meter:
 
     `quota_limit`/`quota_used` as the platform counts them, `quota_reset_us` when it starts anew. `skew_seconds` is the
     platform's clock minus ours, from the `Date` header, good to one second. `schema_digest` changes when a field appears
-    or goes. `overlap_expected`/`overlap_seen` let the store call a poll suspect.
+    or goes. `window_from_us`/`window_to_us` are the bounds of change stamps last asked for, overlap included, so that the
+    store can tell whether rows it holds in the overlap came again. `unknown_statuses` counts rows per word the status map
+    does not know. `warnings` are findings for people.
     """
 
     requests: int = 0
@@ -57,6 +59,10 @@ class Meter:
     schema_digest: str | None = None
     unknown_fields: tuple[str, ...] = ()
     missing_fields: tuple[str, ...] = ()
+    unknown_statuses: dict[str, int] = field(default_factory=dict)
+    window_from_us: int | None = None
+    window_to_us: int | None = None
+    warnings: tuple[str, ...] = ()
 
 
 class StreamSpec(msgspec.Struct, frozen=True):
@@ -64,7 +70,8 @@ class StreamSpec(msgspec.Struct, frozen=True):
 
     `covers` names what its watermark proves: created, changed, deleted. `uncovered` are fields its change stamp does not
     move (balances, payment status): those are re-read. `visibility_delay_seconds`: rows may become readable this late.
-    `reads_by` are the key names `read` accepts. `log` is true when each row is an event that never changes.
+    Each window reads `overlap_seconds` of the one before again. `reads_by` are the key names `read` accepts. `log` is true
+    when each row is an event that never changes.
     """
 
     name: str
@@ -72,6 +79,7 @@ class StreamSpec(msgspec.Struct, frozen=True):
     covers: tuple[str, ...] = ("created", "changed")
     uncovered: tuple[str, ...] = ()
     visibility_delay_seconds: int = 60
+    overlap_seconds: int = 0
     interval_seconds: int = 60
     reads_by: tuple[str, ...] = ()
     reread_seconds: int | None = None
@@ -130,7 +138,7 @@ class Platform(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """What a platform says of itself: account id, production or test, its version, warnings (writable probe user, expiring key)."""
+    """What a platform says of itself: account, production or test, version, warnings (writable user, expiring key)."""
 
     account: str
     environment: str | None
