@@ -1,0 +1,29 @@
+"""A simulated company behind vendor-shaped APIs: what does it contain and what may be relied on?
+
+`Company(seed, start_at)` lives a normal life (deals, orders, subscriptions, invoices, payments, tickets) in virtual
+time: the same seed gives the same bytes. `served_app` puts it behind the APIs of Salesforce, Stripe, NetSuite, Zendesk
+and RabbitMQ, in process; `serve` does so on a socket, as does `python -m probes.sandbox`.
+
+Three legal entities: NW-DE (EUR, some GBP), NW-US (USD, 4-4-5 calendar), NW-JP (JPY, posts by daily summary journal).
+Uninjected, nothing is ever late: an order is in the ERP within 4 h of the win, an invoice within 24 h of finalisation,
+a customer everywhere within 24 h, a subscription within 1 h.
+
+Cross references. CRM account -> Stripe customer `metadata.salesforce_account_id`, NetSuite customer `externalid` and
+`custentity_stripe_customer`, Zendesk organization `external_id`. Opportunity -> Stripe subscription
+`metadata.salesforce_opportunity_id`, NetSuite SalesOrd `externalid` (the id, or `<id>-<entity>` when several entities
+deliver), `custbody_sf_opportunity`, `custbody_sf_revision`, `otherrefnum` (= `PO_Number__c`). Stripe invoice -> CustInvc
+`externalid` and `otherrefnum` (= number); credit note -> CustCred `externalid`; payment intent -> CustPymt `externalid`;
+the invoices of a day of NW-JP -> one Journal `SUM-NW-JP-<currency>-<day>`. About 10 % of the copies are dirty (spaces,
+case, leading zeros, the 15-character id) and 2 % absent where another of these paths exists.
+
+`company.journal` is the ground truth; `faults.inject` and `faults.repair` make and mend failures; the control API
+(`/control/journal`, `state`, `inject`, `repair`, `advance`) does the same over HTTP. This package imports nothing of
+Tieout.
+"""
+
+from probes.sandbox.clock import Clock
+from probes.sandbox.company import Company
+from probes.sandbox.faults import inject, plan_demo, repair
+from probes.sandbox.serve import App, Running, serve, served_app
+
+__all__ = ["App", "Clock", "Company", "Running", "inject", "plan_demo", "repair", "serve", "served_app"]

@@ -132,12 +132,20 @@ def finalise(world: World, invoice: Invoice) -> None:
     transitions = row["status_transitions"] | {"finalized_at": now}
     days = 30 if row["collection_method"] == "send_invoice" else None
     due = now + days * 86_400 if days else None
-    changes = {"number": number, "status": "open", "status_transitions": transitions, "effective_at": now, "due_date": due}
+    changes = {
+        "number": number,
+        "status": "open",
+        "status_transitions": transitions,
+        "effective_at": now,
+        "due_date": due,
+    }
     billing_update(world, row, "invoice.finalized", **changes)
     world.milestone("invoice_finalised", ("stripe", "invoice", invoice.id), entity.code)
     if row["total"] == 0:
         subject = ("stripe", "invoice", invoice.id)
-        world.silent("N06", "zero_value", subject, f"zero invoice of {deal_subject(invoice.subscription.deal)[2]}", entity.code)
+        world.silent(
+            "N06", "zero_value", subject, f"zero invoice of {deal_subject(invoice.subscription.deal)[2]}", entity.code
+        )
         payments.mark_paid(world, invoice)
         return
     ledger.hand_over(world, invoice)

@@ -63,7 +63,11 @@ class Company:
 
     def digest(self) -> str:
         """Fingerprint all tables of all platforms and the journal."""
-        whole: dict[str, Any] = {"entries": self.journal.entries, "milestones": self.journal.milestones, "log": self.world.log}
+        whole: dict[str, Any] = {
+            "entries": self.journal.entries,
+            "milestones": self.journal.milestones,
+            "log": self.world.log,
+        }
         for name in ("salesforce", "stripe", "netsuite", "zendesk", "queues"):
             tables = getattr(self.world, name)
             whole[name] = {table: list(rows.values()) for table, rows in tables.items()}
@@ -138,12 +142,21 @@ def _change_account(world: World, entity: Entity, key: str) -> None:
 def _quote(world: World, entity: Entity) -> None:
     """Let a clerk key a quote by hand; half of them are deleted the next day."""
     rng = world.rng("quote", entity.code, world.now_us)
-    payer = next((row for row in world.netsuite["customer"].values() if row["subsidiary"] == entity.subsidiary_id), None)
+    payer = next(
+        (row for row in world.netsuite["customer"].values() if row["subsidiary"] == entity.subsidiary_id), None
+    )
     if payer is None:
         return
-    row = {"type": "Estimate", "status": "A", "tranid": f"EST{1000 + world.next_number('netsuite.Estimate')}", "posting": "F"}
+    row = {
+        "type": "Estimate",
+        "status": "A",
+        "tranid": f"EST{1000 + world.next_number('netsuite.Estimate')}",
+        "posting": "F",
+    }
     net = orders.major(catalog.PRODUCTS[0].monthly_eur_minor, entity.currency)
-    row |= {"foreigntotal": net, "netamount": net, "approvalstatus": 2} | orders.document(world, entity, payer, entity.currency)
+    row |= {"foreigntotal": net, "netamount": net, "approvalstatus": 2} | orders.document(
+        world, entity, payer, entity.currency
+    )
     quote = erp_insert(world, "transaction", row, ERP_CLERK)
     if rng.random() < 0.5:
         world.after(rng.uniform(3600, 86_400), lambda: erp_delete(world, "transaction", quote, "Estimate"))

@@ -28,7 +28,7 @@ def create(world: World, key: str, entity: Entity, **flags: Any) -> Customer:
     `flags`: `test`, `parent` (a Customer it is billed through), `reseller`, `pool` (default true), `propagate` (default true).
     """
     rng = world.rng("account", key)
-    number = world.next_number("account")
+    number = world.next_number("account", key)
     name = catalog.company_name(rng, entity.country, number)
     parent: Customer | None = flags.get("parent")
     account: Row = {
@@ -48,7 +48,7 @@ def create(world: World, key: str, entity: Entity, **flags: Any) -> Customer:
         "Billed_Through_Parent__c": parent is not None,
         "OwnerId": rng.choice(SALES_USERS),
     } | catalog.address(rng, entity.country)
-    row = crm_insert(world, "Account", account, account["OwnerId"])
+    row = crm_insert(world, "Account", account, account["OwnerId"], key)
     taxes = {"DE": 19_000, "JP": 10_000, "US": 8_875 if account["BillingCity"] in catalog.NEW_YORK else 0}
     customer = Customer(key, row, entity, taxes[entity.country], billed_through=parent)
     subject = ("salesforce", "Account", customer.id)
@@ -204,7 +204,9 @@ def update_billing(world: World, customer: Customer) -> None:
 
 
 def update_erp(world: World, customer: Customer) -> None:
-    """Bring the NetSuite customers up to date."""
+    """Bring the NetSuite customers up to date, unless a fault keeps them stale."""
+    if customer.erp_stale is not None:
+        return
     for row in customer.netsuite.values():
         erp_update(world, "customer", row, **erp_attributes(customer.account))
 
@@ -230,6 +232,8 @@ def drawn_change(world: World, customer: Customer, serial: str) -> dict[str, str
 
 def lift_block(world: World, customer: Customer) -> None:
     """Create a customer that a fault had kept out of the ERP, then let through what it blocked."""
+    if customer.erp_block is not None:
+        world.journal.repaired(customer.erp_block.id, world.now_us)
     customer.erp_block = None
     in_erp(world, customer, customer.entity)
     run_all(customer.blocked)

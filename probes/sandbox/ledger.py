@@ -251,9 +251,13 @@ def _post_summary(world: World, entity: Entity, key: str, currency: str, on: dat
         "netamount": major(net, currency), "taxtotal": major(tax, currency), "posting": "T", "approvalstatus": 2,
         "voided": "F", "memo": memo,
     })  # fmt: skip
-    write_lines(world, journal, entity, currency, [("T", 0, None, None, net + tax), ("F", 1, None, None, -net), ("F", 2, None, None, -tax)])
+    write_lines(
+        world,
+        journal,
+        entity,
+        currency,
+        [("T", 0, None, None, net + tax), ("F", 1, None, None, -net), ("F", 2, None, None, -tax)],
+    )
     for number, what in enumerate((memo, f"{memo}, net", f"{memo}, tax")):
         world.netsuite["transactionline"][(journal["id"], number)]["memo"] = what
     world.milestone("summary_posted", ("netsuite", "Journal", key), entity.code)
-
-

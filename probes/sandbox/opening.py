@@ -31,7 +31,9 @@ def lay_out(world: World) -> None:
 
 
 def _plan_customer(world: World, rng: random.Random, entity: Entity, key: str, reseller: bool = False) -> None:
-    days = rng.uniform(STOCK_DAYS - 20, STOCK_DAYS) if rng.random() < 0.5 or reseller else rng.uniform(60, STOCK_DAYS - 20)
+    days = (
+        rng.uniform(STOCK_DAYS - 20, STOCK_DAYS) if rng.random() < 0.5 or reseller else rng.uniform(60, STOCK_DAYS - 20)
+    )
     when = world.history_from_us - int(days * DAY_US)
     world.at(when, lambda: customers.create(world, key, entity, reseller=reseller) and None)
 
@@ -58,7 +60,9 @@ def _plan_open_deal(world: World, rng: random.Random, entity: Entity, number: in
 
     def begin() -> None:
         key = f"open/{entity.code}/{number}"
-        sales.run_course(world, sales.draw_deal(world, key, world.rng("open", key).choice(world.customers[entity.code])))
+        sales.run_course(
+            world, sales.draw_deal(world, key, world.rng("open", key).choice(world.customers[entity.code]))
+        )
 
     world.at(when, begin)
 
@@ -68,13 +72,24 @@ def _fixed_tables(world: World) -> None:
     people = {user: f"Sales Person {number}" for number, user in enumerate(SALES_USERS, start=1)}
     for user_id, name in (named | people).items():
         kind = "AutomatedProcess" if user_id == AUTOMATION else "Standard"
-        crm_insert(world, "User", {"Id": user_id, "Name": name, "UserType": kind, "IsActive": True, "Username": f"{user_id}@example.com"})
+        crm_insert(
+            world,
+            "User",
+            {"Id": user_id, "Name": name, "UserType": kind, "IsActive": True, "Username": f"{user_id}@example.com"},
+        )
     crm_insert(world, "Organization", {
         "Id": salesforce_id("00D", 1), "Name": "Northwind", "IsSandbox": False, "DefaultCurrencyIsoCode": "EUR",
         "OrganizationType": "Enterprise Edition", "InstanceName": "NW1",
     })  # fmt: skip
     erp = world.netsuite
-    erp["subsidiary"][1] = {"id": 1, "name": "Northwind Group", "currency": 4, "country": "DE", "parent": None, "isinactive": "F"}
+    erp["subsidiary"][1] = {
+        "id": 1,
+        "name": "Northwind Group",
+        "currency": 4,
+        "country": "DE",
+        "parent": None,
+        "isinactive": "F",
+    }
     for entity in ENTITIES:
         erp["subsidiary"][entity.subsidiary_id] = {
             "id": entity.subsidiary_id, "name": entity.code, "legalname": entity.name, "parent": 1, "isinactive": "F",

@@ -17,7 +17,9 @@ PENDING_APPROVAL, PENDING_FULFILMENT, CANCELLED, BILLED = "A", "B", "C", "G"
 def hand_over(world: World, deal: Deal) -> None:
     """Send the revision in force to the ERP, one message per entity."""
     if deal.row["Is_Test__c"]:
-        world.silent("N06", "test_record", truth.deal_subject(deal), "test deal, never handed over", deal.customer.entity.code)
+        world.silent(
+            "N06", "test_record", truth.deal_subject(deal), "test deal, never handed over", deal.customer.entity.code
+        )
         return
     if deal.row["Handover__c"] == "None":
         kind = "trial" if deal.row["Type"] == "Trial" else "zero_value"
@@ -115,7 +117,11 @@ def _create(world: World, deal: Deal, entity: Entity, payer: Row) -> Row:
         row["custbody_end_customer"] = sold_to["id"] if sold_to else None
         kind = "reseller" if deal.row["Type"] == "Reseller" else "billed_through_parent"
         world.silent(
-            "N13", kind, truth.deal_subject(deal), f"sold to {deal.customer.id}, billed to {deal.bill_to.id}", entity.code
+            "N13",
+            kind,
+            truth.deal_subject(deal),
+            f"sold to {deal.customer.id}, billed to {deal.bill_to.id}",
+            entity.code,
         )
     row["tranid"] = f"SO{10_000 + world.next_number('netsuite.SalesOrd')}"
     order = erp_insert(world, "transaction", row)
@@ -141,11 +147,17 @@ def document(world: World, entity: Entity, payer: Row, currency: str, on: date |
 
 def open_period(world: World, entity: Entity, day: date) -> int:
     """Return the id of the period that takes a document of this day: its own while open, else the next open one."""
-    own = sorted(
-        (p for p in world.netsuite["accountingperiod"].values() if p["fiscalcalendar"] == entity.calendar),
-        key=lambda p: p["startdate"],
-    )  # fmt: skip
-    return int(next(p["id"] for p in own if p["enddate"] >= day and p["arlocked"] == "F"))
+    return int(next(p["id"] for p in _periods(world, entity) if p["enddate"] >= day and p["arlocked"] == "F"))
+
+
+def period_of(world: World, entity: Entity, day: date) -> int:
+    """Return the id of the period a day belongs to, open or not."""
+    return int(next(p["id"] for p in _periods(world, entity) if p["enddate"] >= day))
+
+
+def _periods(world: World, entity: Entity) -> list[Row]:
+    own = (p for p in world.netsuite["accountingperiod"].values() if p["fiscalcalendar"] == entity.calendar)
+    return sorted(own, key=lambda p: p["startdate"])
 
 
 def lay_out_periods(world: World, year: int) -> None:

@@ -36,7 +36,12 @@ def pay(world: World, invoice: Invoice, amount_minor: int, method: str, intent: 
     now = world.now_us // SECOND_US
     intent = intent or _intent(world, invoice, amount_minor, method)
     charge = _charge(world, invoice, intent, "succeeded", method)
-    changes = {"status": "succeeded", "amount_received": amount_minor, "latest_charge": charge["id"], "last_payment_error": None}
+    changes = {
+        "status": "succeeded",
+        "amount_received": amount_minor,
+        "latest_charge": charge["id"],
+        "last_payment_error": None,
+    }
     billing_update(world, intent, "payment_intent.succeeded", **changes)
     payment = billing_insert(world, {
         "id": stripe_id("inpay", intent["id"]), "object": "invoice_payment", "invoice": row["id"], "amount_paid": amount_minor,
@@ -78,7 +83,11 @@ def _attempt(world: World, invoice: Invoice, number: int, intent: Row | None = N
         pay(world, invoice, row["amount_remaining"], "card", intent)
         return
     charge = _charge(world, invoice, intent, "failed", "card")
-    error = {"type": "card_error", "code": "card_declined", "decline_code": rng.choice(("insufficient_funds", "do_not_honor"))}
+    error = {
+        "type": "card_error",
+        "code": "card_declined",
+        "decline_code": rng.choice(("insufficient_funds", "do_not_honor")),
+    }
     error |= {"message": "Your card was declined.", "charge": charge["id"]}
     changes = {"status": "requires_payment_method", "last_payment_error": error, "latest_charge": charge["id"]}
     billing_update(world, intent, "payment_intent.payment_failed", **changes)

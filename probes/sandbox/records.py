@@ -28,9 +28,9 @@ def whole_seconds(us: int) -> int:
     return us - us % SECOND_US
 
 
-def crm_insert(world: World, kind: str, row: Row, actor: str = INTEGRATION) -> Row:
-    """Insert a Salesforce row with id and audit stamps."""
-    row_id = row.get("Id") or salesforce_id(KEY_PREFIX[kind], world.next_number(f"salesforce.{kind}"))
+def crm_insert(world: World, kind: str, row: Row, actor: str = INTEGRATION, key: str = "") -> Row:
+    """Insert a Salesforce row with id and audit stamps; `key` is what it belongs to."""
+    row_id = row.get("Id") or salesforce_id(KEY_PREFIX[kind], world.next_number(f"salesforce.{kind}", key))
     now = whole_seconds(world.now_us)
     stamps = {"CreatedDate": now, "CreatedById": actor, "IsDeleted": False}
     if kind != "OpportunityHistory":  # append-only: has no modification stamps

@@ -2,7 +2,7 @@
 
 import random
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from probes.sandbox import billing, orders
@@ -20,14 +20,14 @@ WON, LOST = "Closed Won", "Closed Lost"
 def open_deal(world: World, key: str, customer: Customer, **given: Any) -> Deal:
     """Open an opportunity with its lines.
 
-    `given`: `kind` (standard|trial|zero|test), `bill_to`, `currency`, `entities`, `collection`; drawn where absent.
+    `given`: `kind` (standard|trial|zero|test), `bill_to`, `currency`, `entities`, `collection`, `actor`; drawn where absent.
     """
     rng = world.rng("deal", key)
     kind = given.get("kind", "standard")
     currency = given.get("currency") or _draw_currency(rng, customer)
     bill_to = given.get("bill_to") or customer.billed_through or customer
     owner = rng.choice(SALES_USERS)
-    number = world.next_number("opportunity")
+    number = world.next_number("opportunity", key)
     year = world.today(customer.entity).year
     name = f"{customer.account['Name']} {rng.choice(('platform', 'expansion', 'seats', 'add-on'))} {number}"
     row = crm_insert(world, "Opportunity", {
@@ -38,7 +38,7 @@ def open_deal(world: World, key: str, customer: Customer, **given: Any) -> Deal:
         "PO_Number__c": f"PO-{year}-{number:06d}", "Revision__c": 0,
         "Bill_To__c": bill_to.id if bill_to is not customer else None,
         "Handover__c": "None" if kind in ("trial", "zero") else "Standard", "Is_Test__c": kind == "test", "OwnerId": owner,
-    }, owner)  # fmt: skip
+    }, given.get("actor") or owner, key)  # fmt: skip
     deal = Deal(key, row, customer, bill_to, currency, [])
     deal.collection = given.get("collection") or rng.choices(("charge_automatically", "send_invoice"), (7, 3))[0]
     worth = 0 if kind in ("trial", "zero") else 1
@@ -48,7 +48,7 @@ def open_deal(world: World, key: str, customer: Customer, **given: Any) -> Deal:
     if rng.random() < 0.4:
         deal.lines.append(_line(world, rng, deal, customer.entity.code, worth))
     row["Amount"] = major(deal.net_minor(), currency)
-    _history(world, deal, owner)
+    write_history(world, deal, owner)
     world.deals[deal.id] = deal
     return deal
 
@@ -101,25 +101,26 @@ def move_stage(world: World, deal: Deal, stage: str) -> None:
         return
     owner = deal.row["OwnerId"]
     crm_update(world, deal.row, owner, StageName=stage, Probability=20 + 15 * STAGES.index(stage))
-    _history(world, deal, owner)
+    write_history(world, deal, owner)
 
 
-def win(world: World, deal: Deal, later: bool = True) -> None:
+def win(world: World, deal: Deal, later: bool = True, actor: str | None = None, close_on: date | None = None) -> None:
     """Close a deal as won: a new revision is in force and is handed over. `later` draws what normal life does next."""
+    actor = actor or deal.row["OwnerId"]
     row = deal.row
     if row["IsDeleted"] or row["IsWon"]:
         return
     deal.won, deal.won_us = True, world.now_us
-    close_on = world.today(deal.customer.entity)
-    changes = {"StageName": WON, "IsClosed": True, "IsWon": True, "Probability": 100, "CloseDate": close_on}
-    crm_update(world, row, row["OwnerId"], Revision__c=row["Revision__c"] + 1, **changes)
-    _history(world, deal, row["OwnerId"])
+    closed_on = close_on or world.today(deal.customer.entity)
+    changes = {"StageName": WON, "IsClosed": True, "IsWon": True, "Probability": 100, "CloseDate": closed_on}
+    crm_update(world, row, actor, Revision__c=row["Revision__c"] + 1, **changes)
+    write_history(world, deal, actor)
     world.milestone("deal_won", ("salesforce", "Opportunity", deal.id), deal.customer.entity.code)
     orders.hand_over(world, deal)
     first = row["Revision__c"] == 1
     if first and later and world.in_history():
         _plan_later(world, deal)
-    if not row["Is_Test__c"]:
+    if not row["Is_Test__c"] and "unbilled" not in deal.plan:
         billing.activate_soon(world, deal)
 
 
@@ -127,7 +128,7 @@ def lose(world: World, deal: Deal) -> None:
     """Close a deal as lost."""
     if not deal.row["IsDeleted"]:
         crm_update(world, deal.row, deal.row["OwnerId"], StageName=LOST, IsClosed=True, Probability=0)
-        _history(world, deal, deal.row["OwnerId"])
+        write_history(world, deal, deal.row["OwnerId"])
 
 
 def amend(world: World, deal: Deal, handed_over: bool = True) -> int:
@@ -146,7 +147,7 @@ def amend(world: World, deal: Deal, handed_over: bool = True) -> int:
     crm_update(world, line_row, deal.row["OwnerId"], Quantity=quantity, TotalPrice=total)
     changes = {"Amount": major(deal.net_minor(), deal.currency), "Revision__c": deal.row["Revision__c"] + 1}
     crm_update(world, deal.row, deal.row["OwnerId"], **changes)
-    _history(world, deal, deal.row["OwnerId"])
+    write_history(world, deal, deal.row["OwnerId"])
     world.milestone("deal_amended", ("salesforce", "Opportunity", deal.id), deal.customer.entity.code)
     if handed_over:
         orders.hand_over(world, deal)
@@ -161,7 +162,7 @@ def reopen(world: World, deal: Deal) -> None:
     deal.won = False
     changes = {"StageName": STAGES[-1], "IsClosed": False, "IsWon": False, "Probability": 80}
     crm_update(world, deal.row, deal.row["OwnerId"], **changes)
-    _history(world, deal, deal.row["OwnerId"])
+    write_history(world, deal, deal.row["OwnerId"])
     world.milestone("deal_reopened", ("salesforce", "Opportunity", deal.id), deal.customer.entity.code)
     world.after(world.rng("rewin", deal.key).uniform(600, 3 * 3600), lambda: win(world, deal))
 
@@ -172,7 +173,7 @@ def cancel(world: World, deal: Deal) -> None:
         return
     deal.won = False
     crm_update(world, deal.row, deal.row["OwnerId"], StageName=LOST, IsClosed=True, IsWon=False, Probability=0)
-    _history(world, deal, deal.row["OwnerId"])
+    write_history(world, deal, deal.row["OwnerId"])
     subject = ("salesforce", "Opportunity", deal.id)
     world.silent(
         "N06", "withdrawn_everywhere", subject, "won, then withdrawn before its deadline", deal.customer.entity.code
@@ -223,7 +224,9 @@ def _line(world: World, rng: random.Random, deal: Deal, entity: str, worth: int)
     discount = rng.choice((0, 0, 0, 5, 7, 10, 15))
     monthly = monthly_minor(product, deal.currency) * (100 - discount) // 100 * worth
     quantity = rng.choice((1, 1, 2, 3, 5, 8, 10, 25))
-    row_id = salesforce_id(KEY_PREFIX["OpportunityLineItem"], world.next_number("salesforce.OpportunityLineItem"))
+    row_id = salesforce_id(
+        KEY_PREFIX["OpportunityLineItem"], world.next_number("salesforce.OpportunityLineItem", deal.key)
+    )
     line = Line(product.code, quantity, monthly * 12, BY_CODE[entity].code, row_id)
     body: Row = {"Id": row_id, "OpportunityId": deal.id, "ProductCode": product.code, "Quantity": quantity}
     body |= {"UnitPrice": major(line.unit_minor, deal.currency), "TotalPrice": major(line.total_minor, deal.currency)}
@@ -232,11 +235,12 @@ def _line(world: World, rng: random.Random, deal: Deal, entity: str, worth: int)
     return line
 
 
-def _history(world: World, deal: Deal, actor: str) -> None:
+def write_history(world: World, deal: Deal, actor: str) -> None:
+    """Append a row to the stage history of a deal."""
     row = {"OpportunityId": deal.id, "StageName": deal.row["StageName"], "Amount": deal.row["Amount"]}
     row |= {
         "CloseDate": deal.row["CloseDate"],
         "Probability": deal.row["Probability"],
         "CurrencyIsoCode": deal.currency,
     }
-    crm_insert(world, "OpportunityHistory", row, actor)
+    crm_insert(world, "OpportunityHistory", row, actor, deal.key)

@@ -3,7 +3,14 @@
 from probes.sandbox.records import support_insert, support_update, whole_seconds
 from probes.sandbox.world import Customer, Row, World
 
-_SUBJECTS = ("Invoice question", "Cannot log in", "Wrong VAT on invoice", "API returns errors", "Upgrade request", "Slow report")
+_SUBJECTS = (
+    "Invoice question",
+    "Cannot log in",
+    "Wrong VAT on invoice",
+    "API returns errors",
+    "Upgrade request",
+    "Slow report",
+)
 _TARGET_SECONDS = {"urgent": 1800, "high": 3600, "normal": 4 * 3600, "low": 8 * 3600}
 
 
@@ -13,7 +20,9 @@ def open_ticket(world: World, key: str, customer: Customer) -> Row | None:
         return None
     rng = world.rng("ticket", key)
     priority = rng.choices(("urgent", "high", "normal", "low"), (1, 2, 6, 2))[0]
-    requester = next((u for u in world.zendesk["user"].values() if u["organization_id"] == customer.organization["id"]), None)
+    requester = next(
+        (u for u in world.zendesk["user"].values() if u["organization_id"] == customer.organization["id"]), None
+    )
     ticket = support_insert(world, "ticket", {
         "external_id": None, "subject": rng.choice(_SUBJECTS), "status": "new", "custom_status_id": None, "priority": priority,
         "type": rng.choice(("problem", "question", "incident", "task")), "organization_id": customer.organization["id"],
@@ -47,5 +56,3 @@ def _metric(world: World, ticket: Row, metric: str, kind: str, target_seconds: i
         target = {"target": target_seconds // 60, "target_in_seconds": target_seconds, "business_hours": False}
         event["sla"] = target | {"policy": {"id": 25, "title": "Standard", "description": None}}
     support_insert(world, "metric_event", event)
-
-

@@ -39,6 +39,7 @@ def order_missing(world: World, deal: Deal, entity: str, fault: str | None = Non
         note="order not in the ERP",
     )
     deal.missing[entity] = entry
+    _count_blocked(world, entry)
     return entry
 
 
@@ -61,6 +62,7 @@ def invoice_missing(world: World, invoice: Invoice, fault: str | None = None, ca
         cause=cause.id if cause else None,
         note="invoice not in the ERP",
     )
+    _count_blocked(world, invoice.missing)
     return invoice.missing
 
 
@@ -80,3 +82,11 @@ def payment_missing(world: World, invoice: Invoice, payment_id: str, amount_mino
         cause=invoice.missing.id if invoice.missing else None,
         note="payment waits for its invoice",
     )
+
+
+def _count_blocked(world: World, entry: Entry) -> None:
+    """Add the money of a blocked document to the missing customer that blocks it."""
+    cause = world.journal.entries[entry.cause - 1] if entry.cause else None
+    if cause is not None and cause.fault == "M03":
+        money = (cause.money_minor or 0) + (entry.money_minor or 0)
+        world.journal.change(cause.id, money_minor=money, currency=entry.currency)

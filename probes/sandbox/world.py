@@ -17,6 +17,7 @@ Row = dict[str, Any]
 Tables = dict[str, dict[Any, Row]]
 Action = Callable[[], None]
 NETSUITE_ZONE = "America/Los_Angeles"
+INJECTED = "fault/"  # how the keys of what a fault created begin
 
 
 @dataclass
@@ -32,8 +33,8 @@ class Customer:
     organization: Row | None = None
     billed_through: "Customer | None" = None
     erp_block: Entry | None = None  # the journal entry of the fault that keeps it out of the ERP
+    erp_stale: Entry | None = None  # the journal entry of the fault that keeps its attributes from the ERP
     blocked: list[Action] = field(default_factory=list)
-    pending_links: list[Action] = field(default_factory=list)
 
     @property
     def id(self) -> str:
@@ -156,10 +157,12 @@ class World:
     _agenda: list[tuple[int, int, Action]] = field(default_factory=list)
     _sequence: int = 0
 
-    def next_number(self, name: str) -> int:
-        """Count up a named sequence, from 1."""
-        self.counters[name] += 1
-        return self.counters[name]
+    def next_number(self, name: str, key: str = "") -> int:
+        """Count up a named sequence, from 1; what an injected fault creates has a range of its own."""
+        injected = key.startswith(INJECTED)
+        lane = f"{name}/injected" if injected else name
+        self.counters[lane] += 1
+        return self.counters[lane] + (900_000 if injected else 0)
 
     def rng(self, *key: object) -> random.Random:
         """Return the generator of one named step."""
