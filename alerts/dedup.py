@@ -43,10 +43,14 @@ HOLDS = frozenset({Why.PROVISIONAL, Why.FIRST_LOAD, Why.SILENCED, Why.FLAPPING, 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What was told of an alert. `channels`: of this episode. `flips`: beginnings and ends told within the flap window."""
+    """What was told of an alert. `channels`: of this episode. `flips`: beginnings and ends told within the flap window.
+
+    `damped`: a beginning was held back as flapping within it.
+    """
 
     channels: tuple[str, ...] = ()
     flips: int = 0
+    damped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +118,9 @@ def _held(s: Situation, flap: Flap, now_us: int) -> Why | None:
         return None
     if s.alert.state == "acknowledged":
         return Why.TAKEN_ON
-    comes_back = s.alert.episode > 1 and s.new_documents == 0 and s.told.flips >= flap.messages
+    # Once it flaps, a beginning is told only when there is room for its end as well.
+    limit = 1 if s.told.damped else flap.messages
+    comes_back = s.alert.episode > 1 and s.new_documents == 0 and s.told.flips >= limit
     steady = s.alert.fired_us is not None and now_us - s.alert.fired_us >= flap.hold_us
     return Why.FLAPPING if comes_back and not steady else None
 

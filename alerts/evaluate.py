@@ -54,7 +54,11 @@ class Outlook:
 
 def evaluate(store: Store, model: Model, settings: AlertSettings, now_us: int) -> EvaluationSummary:
     """Evaluate every rule once and queue what has to be told."""
-    outlook = look(store, model, specs(settings, model), now_us)
+    return record(store, settings, look(store, model, specs(settings, model), now_us), now_us)
+
+
+def record(store: Store, settings: AlertSettings, outlook: Outlook, now_us: int) -> EvaluationSummary:
+    """Move the alerts by what the rules found and queue the messages, in one transaction."""
     with store.write() as conn:
         ids = [alert_id(f.fingerprint) for f in outlook.findings]
         before = ledger.load(conn, ids, now_us, settings.flapping.window)
@@ -97,7 +101,7 @@ def _tell(
 ) -> tuple[Alert, telling.Item | None, Decision]:
     alert = change.alert
     fresh = _new_documents(change, before)
-    told = Told(_heard(alert, change, before), before.flips.get(alert.id, 0))
+    told = Told(_heard(alert, change, before), before.flips.get(alert.id, 0), alert.id in before.damped)
     situation = Situation(
         alert=alert,
         move=change.move,

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, and_, insert, or_, select
 from metrics.store import bulk_insert, upsert_clause
 from probes.clock import DAY
 
+from .dedup import Why
 from .findings import OPEN_STATES, Alert, Facts, Member
 from .silences import Silence
 from .tables import AlertRow, MemberRow, OutboxRow, SilenceRow, ToldRow, TransitionRow, table
@@ -48,6 +49,7 @@ class Ledger:
     members: Mapping[str, Mapping[str, Held]]
     told: Mapping[str, tuple[str, ...]]
     flips: Mapping[str, int]
+    damped: frozenset[str]
     silences: tuple[Silence, ...]
     ever_told: bool
 
@@ -81,6 +83,7 @@ def load(conn: Connection, ids: Iterable[str], now_us: int, flap_window_us: int)
         members=_members(conn, now_us),
         told=_told(conn),
         flips=_flips(conn, now_us - flap_window_us),
+        damped=_damped(conn, now_us - flap_window_us),
         silences=silences(conn, now_us),
         ever_told=conn.execute(select(_TOLD.c.alert_id).limit(1)).first() is not None,
     )
@@ -140,6 +143,12 @@ def _flips(conn: Connection, after_us: int) -> dict[str, int]:
     for key, _, _ in conn.execute(query):
         found[key] = found.get(key, 0) + 1
     return found
+
+
+def _damped(conn: Connection, after_us: int) -> frozenset[str]:
+    c = _TRANSITION.c
+    query = select(c.alert_id).where(c.at_us > after_us, c.untold == str(Why.FLAPPING)).distinct()
+    return frozenset(conn.execute(query).scalars())
 
 
 def silences(conn: Connection, now_us: int) -> tuple[Silence, ...]:
