@@ -29,8 +29,14 @@ BY_CODE = {product.code: product for product in PRODUCTS}
 _FACTORS_PERCENT = {"EUR": 100, "USD": 110, "GBP": 86, "JPY": 163}
 TERMS = {"Net 14": 4, "Net 30": 2, "Net 45": 5, "Net 60": 3}
 
-_FIRST = ["Alder", "Birke", "Cedar", "Delta", "Ember", "Falke", "Gamma", "Hafen", "Iris", "Juno", "Kiefer", "Linde", "Merkur", "Nova", "Orion", "Pinie", "Quarz", "Rhein", "Sigma", "Tanne"]
-_SECOND = ["Werke", "Systems", "Logistics", "Energy", "Foods", "Medical", "Optics", "Print", "Robotics", "Textiles", "Water", "Steel", "Media", "Labs", "Travel", "Glass"]
+_FIRST = (
+    "Alder", "Birke", "Cedar", "Delta", "Ember", "Falke", "Gamma", "Hafen", "Iris", "Juno", "Kiefer", "Linde", "Merkur",
+    "Nova", "Orion", "Pinie", "Quarz", "Rhein", "Sigma", "Tanne",
+)  # fmt: skip
+_SECOND = (
+    "Werke", "Systems", "Logistics", "Energy", "Foods", "Medical", "Optics", "Print", "Robotics", "Textiles", "Water",
+    "Steel", "Media", "Labs", "Travel", "Glass",
+)  # fmt: skip
 _LEGAL = {"DE": ("GmbH", "AG", "GmbH & Co. KG"), "US": ("Inc", "LLC", "Corp"), "JP": ("KK", "GK", "Co., Ltd.")}
 _PLACES = {
     "DE": (("Berlin", "10115"), ("Hamburg", "20095"), ("München", "80331"), ("Köln", "50667"), ("Leipzig", "04109")),

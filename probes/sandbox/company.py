@@ -9,11 +9,11 @@ from typing import Any
 
 from probes.sandbox import catalog, customers, files, opening, orders, sales, support
 from probes.sandbox.clock import DAY_US, MINUTE_US, local_us, to_us
-from probes.sandbox.entities import ENTITIES, Entity
+from probes.sandbox.entities import ENTITIES, Entity, major
 from probes.sandbox.journal import Journal
 from probes.sandbox.randoms import office_moment_us
 from probes.sandbox.records import ERP_CLERK, erp_delete, erp_insert
-from probes.sandbox.world import World
+from probes.sandbox.world import Row, World
 
 _DEALS_A_DAY, _ACCOUNTS_A_DAY, _TICKETS_A_DAY, _CHANGES_A_DAY = 36, 8, 24, 3
 _WEEKEND = 0.12
@@ -147,14 +147,14 @@ def _quote(world: World, entity: Entity) -> None:
     )
     if payer is None:
         return
-    row = {
+    row: Row = {
         "type": "Estimate",
         "status": "A",
         "tranid": f"EST{1000 + world.next_number('netsuite.Estimate')}",
         "posting": "F",
     }
-    net = orders.major(catalog.PRODUCTS[0].monthly_eur_minor, entity.currency)
-    row |= {"foreigntotal": net, "netamount": net, "approvalstatus": 2} | orders.document(
+    net = major(catalog.PRODUCTS[0].monthly_eur_minor, entity.currency)
+    row |= {"memo": None, "foreigntotal": net, "netamount": net, "approvalstatus": 2} | orders.document(
         world, entity, payer, entity.currency
     )
     quote = erp_insert(world, "transaction", row, ERP_CLERK)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
+from itertools import pairwise
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def periods(calendar: str, year: int) -> list[Period]:
         starts = [date(year, month, 1) for month in range(1, 13)] + [date(year + 1, 1, 1)]
         return [
             Period(f"{start:%b} {start.year}", start, end - timedelta(days=1), calendar)
-            for start, end in zip(starts, starts[1:], strict=False)
+            for start, end in pairwise(starts)
         ]
     return _weeks_445(year)
 

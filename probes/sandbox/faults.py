@@ -30,23 +30,29 @@ def _fault(does: str, inject: Inject, *accepts: str) -> Fault:
 
 REGISTRY: dict[str, Fault] = {
     "O01": _fault("a won order never reaches the ERP, no log anywhere", business.order_lost, "entity"),
-    "O02": _fault("an order reaches the ERP late, `late_seconds` after its deadline", business.order_late, "entity", "late_seconds"),
+    "O02": _fault("an order is late by `late_seconds`", business.order_late, "entity", "late_seconds"),
     "O10": _fault("a deal is amended, the ERP keeps the former revision", business.amendment_lost, "entity"),
     "I01": _fault("a finalised invoice is never posted", business.invoice_lost, "entity"),
-    "I02": _fault("an invoice is posted with another total, tax or currency", business.invoice_altered, "entity", "variant"),
-    "M03": _fault("a customer exists in CRM and billing, never in the ERP, and blocks its documents", business.customer_lost, "entity"),
-    "M05": _fault("a governed attribute is changed in the CRM and never reaches the ERP", business.attribute_stale, "entity", "variant"),
+    "I02": _fault(
+        "an invoice is posted with another total, tax or currency", business.invoice_altered, "entity", "variant"
+    ),
+    "M03": _fault("a customer never reaches the ERP and blocks its documents", business.customer_lost, "entity"),
+    "M05": _fault("a changed attribute never reaches the ERP", business.attribute_stale, "entity", "variant"),
     "E01": _fault("a message is dead-lettered, its document never arrives", business.message_dead, "entity", "flow"),
     "P01": _fault("a platform is down", platform.down, "platform", "variant", "seconds", "hang_seconds"),
-    "P03": _fault("a platform refuses calls (429) or its quota runs out", platform.limited, "platform", "variant", "seconds", "calls"),
-    "P11": _fault("the probe's user loses sight of an entity or a field", platform.blind, "platform", "entity", "field", "seconds"),
+    "P03": _fault("calls are refused or a quota runs out", platform.limited, "platform", "variant", "seconds", "calls"),
+    "P11": _fault(
+        "the probe loses sight of an entity or field", platform.blind, "platform", "entity", "field", "seconds"
+    ),
     "N01": _fault("tax differs by one minor unit of rounding", silent.rounding, "entity"),
     "N02": _fault("a document is in flight until just before its deadline", silent.in_flight, "entity", "flow"),
     "N06": _fault("a deal is withdrawn everywhere, a test, or of zero value", silent.withdrawn, "entity", "variant"),
     "N07": _fault("documents of past years are there", silent.archive, "entity"),
-    "N08": _fault("one actor loads many old deals at once, their orders follow hours later", silent.bulk_load, "entity", "size"),
-    "N13": _fault("several ids by currency, a reseller deal, a child billed through its parent", silent.several_ids, "entity", "variant"),
-}  # fmt: skip
+    "N08": _fault("one actor loads `size` old deals, orders follow hours later", silent.bulk_load, "entity", "size"),
+    "N13": _fault(
+        "several ids, a reseller deal, a child billed by its parent", silent.several_ids, "entity", "variant"
+    ),
+}
 
 
 def inject(world: World, fault: str, count: int = 1, at_us: int | None = None, **parameters: Any) -> list[Entry]:

@@ -104,7 +104,7 @@ def invoice_lost(world: World, key: str, given: Given) -> None:
     """I01."""
     invoice = fresh_invoice(world, key, given, {"unsent": True})
     entry = truth.invoice_missing(world, invoice, fault="I01")
-    world.repairs[entry.id] = lambda: ledger.post(world, invoice) and None
+    world.repairs[entry.id] = lambda: ledger.post(world, invoice)
 
 
 def invoice_altered(world: World, key: str, given: Given) -> None:
@@ -128,7 +128,7 @@ def customer_lost(world: World, key: str, given: Given) -> None:
         started_us=world.now_us, due_us=due_us, true_from_us=due_us, entity=entity.code, note="customer not in the ERP",
     )  # fmt: skip
     world.repairs[customer.erp_block.id] = lambda: customers.lift_block(world, customer)
-    world.after(300, lambda: customers.in_billing(world, customer, entity.currency) and None)
+    world.after(300, lambda: customers.in_billing(world, customer, entity.currency))
     world.after(420, lambda: customers.in_support(world, customer))
 
     def buy() -> None:

@@ -62,7 +62,7 @@ def post(world: World, invoice: Invoice) -> Row | None:
         return invoice.erp
     payer = customers.in_erp(world, invoice.customer, invoice.entity)
     if payer is None:
-        invoice.customer.blocked.append(lambda: post(world, invoice) and None)
+        invoice.customer.blocked.append(lambda: post(world, invoice))
         return None
     row = _invoice_row(world, invoice, payer)
     invoice.erp = erp_insert(world, "transaction", row)

@@ -35,7 +35,7 @@ def _plan_customer(world: World, rng: random.Random, entity: Entity, key: str, r
         rng.uniform(STOCK_DAYS - 20, STOCK_DAYS) if rng.random() < 0.5 or reseller else rng.uniform(60, STOCK_DAYS - 20)
     )
     when = world.history_from_us - int(days * DAY_US)
-    world.at(when, lambda: customers.create(world, key, entity, reseller=reseller) and None)
+    world.at(when, lambda: customers.create(world, key, entity, reseller=reseller))
 
 
 def _plan_old_deal(world: World, rng: random.Random, entity: Entity, number: int) -> None:

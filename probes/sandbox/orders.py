@@ -1,5 +1,6 @@
 """How does a won deal become sales orders in the ERP, one per entity? Hand-over, revisions, withdrawal; no invoices."""
 
+from collections.abc import Sequence
 from datetime import date
 
 from probes.sandbox import customers, runtime, truth
@@ -65,7 +66,7 @@ def deliver(world: World, deal: Deal, entity: Entity) -> Row | None:
         return None
     payer = customers.in_erp(world, deal.bill_to, entity)
     if payer is None:
-        deal.bill_to.blocked.append(lambda: deliver(world, deal, entity) and None)
+        deal.bill_to.blocked.append(lambda: deliver(world, deal, entity))
         return None
     revision = deal.row["Revision__c"]
     order = deal.orders.get(entity.code)
@@ -190,9 +191,9 @@ def _approve(world: World, order: Row) -> None:
 
 
 def _write_lines(world: World, deal: Deal, entity: Entity, order: Row) -> None:
-    lines = [("T", 0, None, None, deal.net_minor(entity.code))]
+    lines: list[tuple[str, int, str | None, int | None, int]] = [("T", 0, None, None, deal.net_minor(entity.code))]
     mine = [line for line in deal.lines if line.entity == entity.code]
-    lines += [("F", n, line.product, line.quantity, line.total_minor) for n, line in enumerate(mine, start=1)]  # type: ignore[misc]
+    lines += [("F", n, line.product, line.quantity, line.total_minor) for n, line in enumerate(mine, start=1)]
     write_lines(world, order, entity, deal.currency, lines)
 
 
@@ -201,7 +202,7 @@ def write_lines(
     document_row: Row,
     entity: Entity,
     currency: str,
-    lines: list[tuple[str, int, str | None, int | None, int]],
+    lines: Sequence[tuple[str, int, str | None, int | None, int]],
 ) -> None:
     """Write the transaction lines of a document: (mainline, number, product, quantity, net in minor units)."""
     items = {item["itemid"]: item["id"] for item in world.netsuite["item"].values()}

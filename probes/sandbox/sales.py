@@ -192,7 +192,7 @@ def _plan_later(world: World, deal: Deal) -> None:
     rng = world.rng("later", deal.key)
     draw = rng.random()
     if draw < 0.10 and deal.row["Handover__c"] != "None":
-        world.at(world.now_us + rng.randint(8 * HOUR_US, 9 * DAY_US), lambda: amend(world, deal) and None)
+        world.at(world.now_us + rng.randint(8 * HOUR_US, 9 * DAY_US), lambda: amend(world, deal))
     elif draw < 0.15:
         world.at(world.now_us + heavy_us(rng, 5 * 3600, 48 * 3600), lambda: reopen(world, deal))
     elif draw < 0.165 and deal.row["Type"] != "Trial":

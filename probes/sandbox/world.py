@@ -15,7 +15,7 @@ from probes.sandbox.randoms import stream
 
 Row = dict[str, Any]
 Tables = dict[str, dict[Any, Row]]
-Action = Callable[[], None]
+Action = Callable[[], object]
 NETSUITE_ZONE = "America/Los_Angeles"
 INJECTED = "fault/"  # how the keys of what a fault created begin
 

@@ -174,7 +174,7 @@ def _record(served: Served, request: Request, kind: str, row_id: str) -> Respons
             404, "NONEXISTENT_ID", f"The record instance does not exist. Provide a valid record instance ID: {row_id}."
         )
     hidden = served.hidden("netsuite")[1]
-    shown = {n: found.get(n) for n in COLUMNS[table] if found.get(n) is not None and f"{table}.{n}" not in hidden}
+    shown: Row = {n: found.get(n) for n in COLUMNS[table] if found.get(n) is not None and f"{table}.{n}" not in hidden}
     for name, shape in COLUMNS[table].items():
         if name in shown and shape == "datetime":
             shown[name] = suiteql.utc_text(shown[name])

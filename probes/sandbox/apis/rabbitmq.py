@@ -66,7 +66,7 @@ def _guarded(handler: Handler) -> Handler:
 
 def _row(served: Served, name: str) -> Row:
     messages, counts = served.world.queues[name], served.world.queue_counts[name]
-    head = min((m.get("died_us", m["published_us"]) for m in messages.values()), default=None)
+    head = min((m["died_us"] if "died_us" in m else m["published_us"] for m in messages.values()), default=None)
     dead = name.endswith(".dlq")
     arguments = {} if dead else {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": f"{name}.dlq"}
     stats: Row = {key: value for key, value in counts.items() if value}

@@ -41,7 +41,7 @@ _EXPANDABLE = {
 _COMMON = {"limit", "starting_after", "ending_before", "created", "expand"}
 
 
-class _Refused(ValueError):
+class _RefusedError(ValueError):
     """A request this API refuses, with the parameter at fault."""
 
     def __init__(self, message: str, param: str | None = None, code: str | None = None, status: int = 400) -> None:
@@ -95,7 +95,7 @@ def _guarded(handler: Handler) -> Handler:
         else:
             try:
                 response = handler(served, request, **arguments)
-            except _Refused as failure:
+            except _RefusedError as failure:
                 response = refuse(failure.status, failure.code, str(failure), failure.param)
         served.usage["stripe"] = served.usage.get("stripe", 0) + 1
         response.headers["Request-Id"] = "req_" + hashlib.sha256(str(served.usage["stripe"]).encode()).hexdigest()[:14]
@@ -152,16 +152,16 @@ def _list(served: Served, request: Request, kind: str) -> Response:
     known = _COMMON | set(filters)
     for parameter in request.args:
         if parameter.split("[")[0] not in known:
-            raise _Refused(f"Received unknown parameter: {parameter}", parameter, "parameter_unknown")
+            raise _RefusedError(f"Received unknown parameter: {parameter}", parameter, "parameter_unknown")
     rows = [row for row in _visible(served, name) if _matches(request, row, filters)]
     # newest first; the insertion order breaks ties, so that pages neither repeat nor skip
     rows = [
         row
         for _, _, row in sorted(((r["created"], n, r) for n, r in enumerate(rows)), key=lambda k: k[:2], reverse=True)
     ]
-    limit = _integer(request, "limit", 10)
+    limit = _integer(request, "limit", 10) or 0
     if not 1 <= limit <= 100:
-        raise _Refused("This value must be between 1 and 100 (inclusive).", "limit", "parameter_invalid_integer")
+        raise _RefusedError("This value must be between 1 and 100 (inclusive).", "limit", "parameter_invalid_integer")
     page, more = _page(served, request, name, rows, limit)
     paths = [path.removeprefix("data.") for path in _listed(request, "expand") if path.startswith("data.")]
     data = [_expanded(served, row, paths) for row in page]
@@ -171,12 +171,12 @@ def _list(served: Served, request: Request, kind: str) -> Response:
 def _page(served: Served, request: Request, name: str, rows: list[Row], limit: int) -> tuple[list[Row], bool]:
     after, before = request.args.get("starting_after"), request.args.get("ending_before")
     if after and before:
-        raise _Refused("You cannot specify both starting_after and ending_before.", "starting_after")
+        raise _RefusedError("You cannot specify both starting_after and ending_before.", "starting_after")
     cursor = after or before
     if not cursor:
         return rows[:limit], len(rows) > limit
     if cursor not in served.world.stripe[name]:
-        raise _Refused(
+        raise _RefusedError(
             f"No such {name}: '{cursor}'", "starting_after" if after else "ending_before", "resource_missing"
         )
     index = next((n for n, row in enumerate(rows) if row["id"] == cursor), None)
@@ -214,7 +214,7 @@ def _matches(request: Request, row: Row, filters: dict[str, str]) -> bool:
 def _matches_event(request: Request, row: Row) -> bool:
     types = _listed(request, "types") or ([request.args["type"]] if "type" in request.args else [])
     if len(types) > 20:
-        raise _Refused("You may pass up to 20 types.", "types")
+        raise _RefusedError("You may pass up to 20 types.", "types")
     named = any(row["type"] == t or (t.endswith(".*") and row["type"].startswith(t[:-1])) for t in types)
     pending = request.args.get("delivery_success") == "false" and not row["pending_webhooks"]
     return (named or not types) and not pending
@@ -226,14 +226,14 @@ def _one(served: Served, request: Request, kind: str, row_id: str) -> Response:
     name = _LISTS[kind][0]
     row = next((r for r in _visible(served, name) if r["id"] == row_id), None)
     if row is None:
-        raise _Refused(f"No such {name}: '{row_id}'", "id", "resource_missing", 404)
+        raise _RefusedError(f"No such {name}: '{row_id}'", "id", "resource_missing", 404)
     return answer(_expanded(served, row, _listed(request, "expand")))
 
 
 def _invoice_lines(served: Served, request: Request, row_id: str) -> Response:
     row = served.world.stripe["invoice"].get(row_id)
     if row is None:
-        raise _Refused(f"No such invoice: '{row_id}'", "invoice", "resource_missing", 404)
+        raise _RefusedError(f"No such invoice: '{row_id}'", "invoice", "resource_missing", 404)
     return answer(row["lines"])
 
 
@@ -246,7 +246,7 @@ def _search(served: Served, request: Request, kind: str) -> Response:
     wanted = value.strip().strip("'\"")
     path = field.strip().replace("metadata['", "metadata.").replace('metadata["', "metadata.").rstrip("]").rstrip("'\"")
     if not colon or not wanted:
-        raise _Refused(f"We were unable to parse your search query: {text!r}", "query")
+        raise _RefusedError(f"We were unable to parse your search query: {text!r}", "query")
     now = served.now_us() // SECOND_US  # the index lags by up to a minute
     rows = [r for r in _visible(served, _LISTS[kind][0]) if r["created"] <= now - 60 and _text(_dig(r, path)) == wanted]
     limit, start = _integer(request, "limit", 10) or 10, _integer(request, "page", 0) or 0
@@ -263,7 +263,7 @@ def _expanded(served: Served, row: Row, paths: list[str]) -> Row:
     for path in paths:
         head, _, rest = path.partition(".")
         if head not in _EXPANDABLE:
-            raise _Refused(f"This property cannot be expanded ({path}).", "expand[]")
+            raise _RefusedError(f"This property cannot be expanded ({path}).", "expand[]")
         found = served.world.stripe[_EXPANDABLE[head]].get(copied.get(head))
         if found is not None:
             copied[head] = _expanded(served, found, [rest] if rest else [])
@@ -277,7 +277,7 @@ def _integer(request: Request, name: str, default: int | None) -> Any:
     try:
         return int(text)
     except ValueError as failure:
-        raise _Refused(f"Invalid integer: {text}", name, "parameter_invalid_integer") from failure
+        raise _RefusedError(f"Invalid integer: {text}", name, "parameter_invalid_integer") from failure
 
 
 def _listed(request: Request, name: str) -> list[str]:

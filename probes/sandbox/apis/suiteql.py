@@ -1,7 +1,7 @@
 """What does a SuiteQL statement return? Tables, functions and the account's time zone; HTTP is elsewhere."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -62,9 +62,8 @@ def _getters(query: Select, compiler: "_Compiler", scope: dict[str, str]) -> lis
             continue
         aliases = list(scope) if column.node == ("star",) else [column.node[1][:-2]]
         for alias in aliases:
-            for name in COLUMNS[scope[alias]]:
-                if f"{scope[alias]}.{name}" not in compiler.hidden:
-                    found.append((name, compiler.compile(("col", f"{alias}.{name}"))))
+            visible = [name for name in COLUMNS[scope[alias]] if f"{scope[alias]}.{name}" not in compiler.hidden]
+            found += [(name, compiler.compile(("col", f"{alias}.{name}"))) for name in visible]
     return found
 
 
@@ -156,7 +155,8 @@ class _Compiler:
         if name in ("NVL", "COALESCE"):
             return lambda env: next((value for getter in inner if (value := getter(env)) is not None), None)
         if name in ("UPPER", "LOWER", "TRIM") and len(inner) == 1:
-            change = {"UPPER": str.upper, "LOWER": str.lower, "TRIM": str.strip}[name]
+            changes: dict[str, Callable[[str], str]] = {"UPPER": str.upper, "LOWER": str.lower, "TRIM": str.strip}
+            change = changes[name]
             return lambda env: None if inner[0](env) is None else change(str(inner[0](env)))
         if name == "TO_NUMBER" and len(inner) == 1:
             return lambda env: None if inner[0](env) is None else Decimal(str(inner[0](env)))
@@ -169,7 +169,7 @@ class _Compiler:
 
         def get(env: evaluate.Env) -> Any:
             row = env[alias] or {}
-            value = row.get(name)
+            value: Any = row.get(name)
             if name == "status":
                 return STATUS_NAMES.get((row.get("type", ""), value), value)
             if name == "type":
