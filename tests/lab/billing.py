@@ -76,3 +76,8 @@ def subscribe(
 def invoices(billing: Billing, customer: str) -> list[stripe.Invoice]:
     """Return a customer's invoices, newest first, by the official client's own paging."""
     return list(billing.client.v1.invoices.list({"customer": customer, "limit": 1}).auto_paging_iter())
+
+
+def assign(billing: Billing, invoice: str, entity: str) -> stripe.Invoice:
+    """Say which legal entity an invoice belongs to; Stripe tells of the change in an event."""
+    return billing.client.v1.invoices.update(invoice, {"metadata": {"legal_entity": entity}})
