@@ -55,9 +55,9 @@ def _sides(field: str, s: pd.DataFrame, r: pd.DataFrame) -> tuple[np.ndarray | N
 
 
 def breaks(
-    flow: Flow, step: Step, s: pd.DataFrame, r: pd.DataFrame, due: np.ndarray, state: np.ndarray
+    flow: Flow, step: Step, s: pd.DataFrame, r: pd.DataFrame, due: np.ndarray, state: np.ndarray, watermark_us: int
 ) -> pd.DataFrame:
-    """Return the breaks of a step: absent counterparts, differing values, duplicates, former revisions."""
+    """Return the breaks of a step: absent counterparts once grace has passed, differing values, duplicates, former revisions."""
     if not step.path or step.optional:
         return pd.DataFrame()
     counted = s["last"].to_numpy() & np.array([x is None for x in s["exclusion"]], dtype=bool)

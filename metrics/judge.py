@@ -42,8 +42,7 @@ class JudgeSummary:
 def judge(
     store: Store, model: Model, now_us: int, *, progress: Progress | None = None, chunk: int = CHUNK
 ) -> JudgeSummary:
-    """Judge everything that was touched, or whose wait is over. Time: `now_us` only labels; verdicts hang on watermarks."""
-    del now_us
+    """Judge everything that was touched, or whose wait is over. Time: `now_us` only labels when; verdicts hang on watermarks."""
     summary = JudgeSummary()
     with store.write() as conn:
         view = View(conn, model)
@@ -58,7 +57,21 @@ def judge(
             if taken < chunk:
                 break
         summary.subjects[flow.name] = done
+    if summary.total:
+        count_generation(store, now_us)
     return summary
+
+
+def count_generation(store: Store, now_us: int) -> None:
+    """Note that verdicts were written."""
+    with store.write() as conn:
+        conn.execute(_COUNT, {"now": now_us})
+
+
+_COUNT = text(
+    "INSERT INTO counter (name, value, at_us) VALUES ('generation', 1, :now)"
+    " ON CONFLICT (name) DO UPDATE SET value = counter.value + 1, at_us = excluded.at_us"
+)
 
 
 def slis_of(model: Model, flow: Flow) -> list[Sli]:

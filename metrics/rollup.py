@@ -1,6 +1,6 @@
 """How many events and how much money fell into each hour and day: contributions added and taken away, never recounted.
 
-Only decided outcomes are counted (good, bad, blind, excluded), at the instant from which they stand.
+Each event counts in the bucket of the instant its outcome stands from; one that is pending in that of its deadline.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ GRAINS = {"hour": HOUR, "day": DAY}
 _SELECT = (
     "SELECT e.sli, '{grain}', e.at_us - (e.at_us % {size}) AS bucket, e.stream_id, e.entity, e.outcome, COALESCE(e.reason, ''),"
     " COALESCE(e.currency, ''), {sign} * COUNT(*), {sign} * COALESCE(SUM(e.money_minor), 0) FROM sli_event e"
-    " {only} e.outcome <> 'pending' AND e.at_us IS NOT NULL"
+    " {only} e.at_us IS NOT NULL"
     " GROUP BY e.sli, bucket, e.stream_id, e.entity, e.outcome, COALESCE(e.reason, ''), COALESCE(e.currency, '')"
 )
 _ADD = (

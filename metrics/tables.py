@@ -187,6 +187,8 @@ class RecordRow(SQLModel, table=True):
     kind: str = _key(key=False)
     external_id: str = _key(key=False)
     number: str | None = _key(key=False, null=True)
+    name: str | None = None
+    segment: str | None = None
     entity: str | None = _key(key=False, null=True)
     customer_id: int | None = _big(null=True)
     bill_to_id: int | None = _big(null=True)
@@ -282,6 +284,15 @@ class Touch(SQLModel, table=True):
     __table_args__ = (_COMPACT,)
     flow: str = _key()
     subject_id: int = _big(key=True)
+
+
+class Counter(SQLModel, table=True):
+    """A number that only grows: `generation` counts the times verdicts were written; what is cached hangs on it."""
+
+    __tablename__ = "counter"
+    name: str = _key()
+    value: int = _big()
+    at_us: int = _big()
 
 
 # --- verdicts --------------------------------------------------------------------------------------------------------

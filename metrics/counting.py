@@ -1,0 +1,227 @@
+"""How many subjects had which outcome in a window, from roll-ups where they know enough, else from the events themselves.
+
+Whole days and hours come from roll-ups, the ragged edges from events, so a count is exact to the microsecond and its cost does
+not grow with what is stored.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, text
+
+from probes.clock import DAY, HOUR
+
+from .definitions import Sli
+from .filters import Filters
+from .sight import View
+
+
+class Window(NamedTuple):
+    """[from_us, to_us]; `until_us` is now or the as-of instant, `slack_us` the lag that is normal."""
+
+    from_us: int
+    to_us: int
+    until_us: int
+    horizon_us: int | None
+    since_us: int | None = None
+    slack_us: int = 0
+
+
+@dataclass
+class Count:
+    """Subjects and money by outcome and reason."""
+
+    rows: dict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
+    minor: dict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
+    window_ratio: Fraction | None = None
+    incomplete: int = 0
+    corrected: int = 0
+
+    def add(self, outcome: str, reason: str | None, currency: str | None, count: int, money: int | None) -> None:
+        """Add some subjects of one outcome, reason and currency."""
+        self.rows[outcome, reason or ""] += count
+        if currency and money:
+            self.minor[outcome, currency] += money
+
+    def of(self, outcome: str) -> int:
+        """Return the subjects of an outcome."""
+        return sum(n for (o, _), n in self.rows.items() if o == outcome)
+
+    def reasons(self) -> dict[tuple[str, str], int]:
+        """Return the subjects by outcome and reason, without the empty ones."""
+        return {key: n for key, n in sorted(self.rows.items()) if n}
+
+    def money(self) -> dict[str, dict[str, int]]:
+        """Return outcome → currency → minor units."""
+        found: dict[str, dict[str, int]] = defaultdict(dict)
+        for (outcome, currency), minor in sorted(self.minor.items()):
+            found[outcome][currency] = minor
+        return dict(found)
+
+
+_LABEL = {
+    None: "''", "entity": "{a}.entity", "currency": "COALESCE({a}.currency, '')", "platform": "p.platform",
+    "hour": "{a}.at_us - {a}.at_us % 3600000000", "day": "{a}.at_us - {a}.at_us % 86400000000",
+    "segment": "COALESCE(cu.segment, '')", "customer": "cw.customer_id",
+}  # fmt: skip
+
+
+def count_events(
+    conn: Connection, view: View, sli: Sli, window: Window, filters: Filters, by: str | None
+) -> dict[str, Count]:
+    """Return the counts of an event SLI by label. What is due after the window's end is pending, or blind when overdue."""
+    found: dict[str, Count] = defaultdict(Count)
+    from_rollups = not filters.by_customer and by in (None, "entity", "currency", "platform", "hour", "day")
+    for source, low, high in _pieces(window) if from_rollups else [("event", window.from_us, window.to_us + 1)]:
+        rows = _from(conn, view, sli, filters, by, source, low, high)
+        for label, outcome, reason, currency, count, money in rows:
+            found[str(label if label is not None else "")].add(outcome, reason, currency, int(count), int(money or 0))
+    if by not in ("hour", "day"):
+        for label, outcome, reason, currency, count, money in _ahead(conn, view, sli, filters, by, window):
+            found[str(label if label is not None else "")].add(outcome, reason, currency, int(count), int(money or 0))
+    _completions(conn, view, sli, filters, window, found)
+    return found
+
+
+def _pieces(window: Window) -> list[tuple[str, int, int]]:
+    """Cut [from, to] into whole days, whole hours and event edges. Shape: (source, low, high) half open."""
+    low, high = window.from_us, window.to_us + 1
+    pieces: list[tuple[str, int, int]] = []
+
+    def edge(source: str, size: int, low: int, high: int, inner: list[tuple[str, int]]) -> None:
+        first, last = -(-low // size) * size, high // size * size
+        if first >= last:
+            first = last = high
+        finer = inner[0] if inner else None
+        for a, b in ((low, first), (last, high)):
+            if a < b:
+                if finer:
+                    edge(finer[0], finer[1], a, b, inner[1:])
+                else:
+                    pieces.append(("event", a, b))
+        if first < last:
+            pieces.append((source, first, last))
+
+    edge("day", DAY, low, high, [("hour", HOUR)])
+    return pieces
+
+
+def _from(
+    conn: Connection, view: View, sli: Sli, filters: Filters, by: str | None, source: str, low: int, high: int
+) -> list[Any]:
+    where, given = filters.events_where(view, "e")
+    given |= {"sli": sli.name, "low": low, "high": high}
+    label = _LABEL[by].format(a="e")
+    streams = " JOIN stream p ON p.id = e.stream_id" if by == "platform" else ""
+    if source == "event":
+        join = filters.events_join() or (Filters(segment="").events_join() if by in ("segment", "customer") else "")
+        sql = (
+            f"SELECT {label} AS label, e.outcome, e.reason, e.currency, COUNT(*), SUM(e.money_minor) FROM sli_event e {streams} {join}"
+            f" WHERE e.sli = :sli AND e.at_us >= :low AND e.at_us < :high{where} GROUP BY 1, 2, 3, 4"
+        )
+    else:
+        label = label.replace("at_us", "bucket_us")
+        given["grain"] = source
+        sql = (
+            f"SELECT {label} AS label, e.outcome, e.reason, e.currency, SUM(e.event_count), SUM(e.money_minor) FROM sli_rollup e {streams}"
+            f" WHERE e.sli = :sli AND e.grain = :grain AND e.bucket_us >= :low AND e.bucket_us < :high{where} GROUP BY 1, 2, 3, 4"
+        )
+    return list(conn.execute(text(sql), given))
+
+
+def _ahead(conn: Connection, view: View, sli: Sli, filters: Filters, by: str | None, window: Window) -> list[Any]:
+    """Return what began before the window's end and stands only after it: pending, or not observed once overdue."""
+    where, given = filters.events_where(view, "e")
+    given |= {"sli": sli.name, "to": window.to_us, "overdue": window.until_us - window.slack_us}
+    label = _LABEL[by].format(a="e")
+    streams = " JOIN stream p ON p.id = e.stream_id" if by == "platform" else ""
+    join = filters.events_join() or (Filters(segment="").events_join() if by in ("segment", "customer") else "")
+    outcome = "CASE WHEN e.outcome = 'pending' AND e.at_us <= :overdue THEN 'blind' ELSE 'pending' END"
+    reason = "CASE WHEN e.outcome = 'pending' AND e.at_us <= :overdue THEN 'not_observed' ELSE 'not_due' END"
+    sql = (
+        f"SELECT {label} AS label, {outcome}, {reason}, e.currency, COUNT(*), SUM(e.money_minor) FROM sli_event e {streams} {join}"
+        f" WHERE e.sli = :sli AND e.at_us > :to AND e.start_us <= :to AND e.outcome <> 'excluded'{where} GROUP BY 1, 2, 3, 4"
+    )
+    return list(conn.execute(text(sql), given))
+
+
+def _completions(
+    conn: Connection, view: View, sli: Sli, filters: Filters, window: Window, found: dict[str, Count]
+) -> None:
+    """Note, on the undivided count, how many were decided without ever completing and how many were corrected."""
+    if set(found) - {""}:
+        return
+    where, given = filters.events_where(view, "e")
+    given |= {"sli": sli.name, "low": window.from_us, "high": window.to_us}
+    sql = (
+        "SELECT COALESCE(SUM(CASE WHEN e.outcome = 'bad' AND e.value_us IS NULL THEN 1 ELSE 0 END), 0),"
+        f" COUNT(e.corrected_us) FROM sli_event e {filters.events_join()} WHERE e.sli = :sli AND e.at_us >= :low"
+        f" AND e.at_us <= :high AND (e.outcome = 'bad' OR e.corrected_us IS NOT NULL){where}"
+    )
+    row = conn.execute(text(sql), given).one()
+    if "" in found:
+        found[""].incomplete, found[""].corrected = int(row[0]), int(row[1] or 0)
+
+
+def count_states(conn: Connection, sli: Sli, window: Window, filters: Filters, by: str | None) -> dict[str, Count]:
+    """Return the subjects of a state SLI as they are at the window's end, and its ratio weighted by time over the window."""
+    label = {
+        "platform": "v.target",
+        "segment": "COALESCE(r.segment, '')",
+        "entity": "COALESCE(r.entity, '')",
+        "customer": "v.subject_id",
+    }
+    where, given = "", {"sli": sli.name, "low": window.from_us, "high": window.to_us}
+    if filters.entity is not None:
+        where, given["entity"] = where + " AND r.entity = :entity", filters.entity
+    if filters.segment is not None:
+        where, given["segment"] = where + " AND r.segment = :segment", filters.segment
+    if filters.customer_id is not None:
+        where += " AND v.subject_id = (SELECT customer_id FROM crosswalk WHERE record_id = :customer)"
+        given["customer"] = filters.customer_id
+    source = f"FROM state_interval v JOIN record r ON r.id = v.subject_id WHERE v.sli = :sli{where}"
+    chosen = label.get(by or "", "''")
+    found: dict[str, Count] = defaultdict(Count)
+    now = f"SELECT {chosen} AS label, v.outcome, v.reason, COUNT(*) {source} AND v.from_us <= :high AND (v.to_us IS NULL OR v.to_us > :high) GROUP BY 1, 2, 3"
+    for name, outcome, reason, count in conn.execute(text(now), given):
+        found[str(name)].add(outcome, reason, None, int(count), None)
+    least = "CASE WHEN v.to_us IS NULL OR v.to_us > :high THEN :high ELSE v.to_us END"
+    most = "CASE WHEN v.from_us < :low THEN :low ELSE v.from_us END"
+    span = f"SELECT {chosen} AS label, v.outcome, SUM({least} - {most}) {source} AND v.from_us < :high AND (v.to_us IS NULL OR v.to_us > :low) GROUP BY 1, 2"
+    times: dict[str, dict[str, int]] = defaultdict(dict)
+    for name, outcome, spent in conn.execute(text(span), given):
+        times[str(name)][outcome] = int(spent)
+    for name, spent in times.items():
+        good, bad = spent.get("good", 0), spent.get("bad", 0)
+        found[name].window_ratio = Fraction(good, good + bad) if good + bad else None
+    return found
+
+
+def count_polls(
+    conn: Connection, view: View, sli: Sli, window: Window, filters: Filters, by: str | None
+) -> dict[str, Count]:
+    """Return the polls of the window: available when the platform answered, fresh when its watermark kept up."""
+    where, given = "", {"low": window.from_us, "high": window.to_us}
+    if filters.platform is not None:
+        where, given["platform"] = " AND p.platform = :platform", filters.platform
+    label = {
+        "platform": "p.platform",
+        "hour": "u.started_us - u.started_us % 3600000000",
+        "day": "u.started_us - u.started_us % 86400000000",
+    }
+    good = "u.status IN ('complete', 'suspect')"
+    if sli.measure == "freshness":
+        good = "u.watermark_us IS NOT NULL AND u.finished_us - u.watermark_us <= 3 * p.interval_us + p.visibility_us"
+    sql = (
+        f"SELECT {label.get(by or '', chr(39) * 2)} AS label, CASE WHEN {good} THEN 'good' ELSE 'bad' END AS outcome, u.reason, COUNT(*)"
+        " FROM poll_run u JOIN stream p ON p.id = u.stream_id WHERE u.kind = 'changes' AND u.finished_us IS NOT NULL"
+        f" AND u.started_us >= :low AND u.started_us <= :high{where} GROUP BY 1, 2, 3"
+    )
+    found: dict[str, Count] = defaultdict(Count)
+    for name, outcome, reason, count in conn.execute(text(sql), given):
+        found[str(name)].add(outcome, reason, None, int(count), None)
+    return found
