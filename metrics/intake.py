@@ -44,7 +44,7 @@ from .touching import Toucher, note
 RECORD, VERSION, MILESTONE = table(RecordRow), table(VersionRow), table(Milestone)
 REFERENCE, KEY, SCOPE = table(ReferenceRow), table(RecordKey), table(Scope)
 QUARANTINE, SAMPLE = table(Quarantine), table(SampleRow)
-VERSION_COLUMNS = ("record_id", "order_us", "observed_us", "digest", "after_us", "poll_run_id", "body")
+VERSION_COLUMNS = ("record_id", "order_us", "observed_us", "digest", "after_us", "stream_id", "poll_run_id", "body")
 _QUARANTINE_COLUMNS = (
     "stream_id",
     "digest",
@@ -106,7 +106,7 @@ def land(conn: Connection, page: Page, source: Source, toucher: Toucher, landed:
         heads_again, moved_again = _take_in_changes(conn, changed, source, toucher)
         heads |= heads_again
         moved |= moved_again
-    _insert_heads(conn, heads.values())
+    insert_heads(conn, heads.values())
     customers = [rid for rid, record in moved.items() if record.kind == "customer"]
     if customers:
         connect(conn, customers)
@@ -150,7 +150,16 @@ def _known_digests(conn: Connection, observed: Mapping[int, Sequence[Version]]) 
 
 def _insert_versions(conn: Connection, versions: Mapping[int, Sequence[Version]], source: Source) -> None:
     rows = [
-        (rid, v.order_us, v.observed_us, v.digest, v.after_us, source.poll_run_id, encode_record(v.record).decode())
+        (
+            rid,
+            v.order_us,
+            v.observed_us,
+            v.digest,
+            v.after_us,
+            source.stream_id,
+            source.poll_run_id,
+            encode_record(v.record).decode(),
+        )
         for rid, vs in versions.items()
         for v in vs
     ]
@@ -211,7 +220,7 @@ def forget(conn: Connection, ids: Sequence[int]) -> None:
             conn.execute(delete(derived).where(derived.c.record_id.in_(chunk)))
 
 
-def _insert_heads(conn: Connection, heads: Iterable[Head]) -> None:
+def insert_heads(conn: Connection, heads: Iterable[Head]) -> None:
     heads = list(heads)
     bulk_insert(conn, RECORD, [h.row for h in heads], HEAD_COLUMNS, _HEAD_REPLACES)
     bulk_insert(conn, MILESTONE, [r for h in heads for r in h.milestones], MILESTONE_COLUMNS)

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, text
 
 from .active import active_since
 from .definitions import Flow, Model, Sli
+from .exceptions import derive_exceptions
 from .gather import gather
 from .master import judge_states
 from .sight import View
@@ -57,15 +58,11 @@ def judge(
             if taken < chunk:
                 break
         summary.subjects[flow.name] = done
-    if summary.total:
-        count_generation(store, now_us)
-    return summary
-
-
-def count_generation(store: Store, now_us: int) -> None:
-    """Note that verdicts were written."""
     with store.write() as conn:
-        conn.execute(_COUNT, {"now": now_us})
+        derive_exceptions(conn)
+        if summary.total:
+            conn.execute(_COUNT, {"now": now_us})
+    return summary
 
 
 _COUNT = text(

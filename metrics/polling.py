@@ -10,10 +10,10 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from probes.poll import Polling, PollReport, poll, sweep
 from sqlalchemy import Connection, and_, func, insert, select, update
 
 from probes.clock import SECOND, Clock, to_us
+from probes.poll import Polling, PollReport, poll, sweep
 from probes.probe import Page, Platform, Stream
 
 from .intake import Landed, Source, land

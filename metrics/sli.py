@@ -6,12 +6,10 @@ stream the SLI reads. Ratios are exact fractions; rounding is for showing. Nothi
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from fractions import Fraction
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -294,4 +292,4 @@ def percentiles_of(
     if not len(values):
         return None, None, None
     found = np.percentile(values, [50, 95, 99], method="linear")
-    return int(round(found[0])), int(round(found[1])), int(round(found[2]))
+    return round(found[0]), round(found[1]), round(found[2])

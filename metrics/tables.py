@@ -116,6 +116,7 @@ class VersionRow(SQLModel, table=True):
     observed_us: int = _big(key=True)
     digest: bytes = Field(sa_column=Column(LargeBinary, primary_key=True))
     after_us: int | None = _big(null=True)
+    stream_id: int = _big()
     poll_run_id: int | None = _big(null=True)
     body: str = Field(sa_column=Column(Text, nullable=False))
 

@@ -6,7 +6,7 @@ from sqlalchemy import Connection, select
 
 from metrics.tables import PlatformRow, Scope, table
 
-from .heads import RECORD, bodies
+from .heads import RECORD
 
 SCOPE, PLATFORM = table(Scope), table(PlatformRow)
 
@@ -23,6 +23,5 @@ def platforms(conn: Connection) -> list[str]:
 
 def segments(conn: Connection) -> list[str]:
     """Return the customer segments that any platform tells."""
-    customers = conn.execute(select(RECORD.c.id).where(RECORD.c.kind == "customer")).scalars()
-    found = {body.attributes.get("segment") for body in bodies(conn, customers).values()}
-    return sorted(s for s in found if s)
+    found = select(RECORD.c.segment).where(RECORD.c.kind == "customer", RECORD.c.segment.is_not(None)).distinct()
+    return sorted(conn.execute(found).scalars())

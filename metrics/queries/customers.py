@@ -16,7 +16,7 @@ from metrics.tables import FlowInstance, table
 
 from .breaks import BREAK
 from .flows import STUCK
-from .heads import CROSSWALK, RECORD, Head, bodies, head_rows, heads, to_heads
+from .heads import CROSSWALK, RECORD, STREAM, Head, bodies, head_rows, heads, to_heads
 from .narrow import Narrow, customer_records, sums
 from .pages import Listing, beyond, decode, page
 
@@ -92,41 +92,48 @@ def _matches(row: CustomerRow, text: str | None) -> bool:
     return text is None or text.casefold() in row.name.casefold()
 
 
+_OWNER = func.coalesce(CROSSWALK.c.customer_id, RECORD.c.id).label("owner")
+
+
 def _all(conn: Connection, where: Narrow) -> list[CustomerRow]:
-    owner = {
-        r.id: r.id
-        for r in conn.execute(select(RECORD.c.id).where(RECORD.c.kind == "customer", RECORD.c.deleted_us.is_(None)))
-    }
-    owner |= {r.record_id: r.customer_id for r in conn.execute(select(CROSSWALK)) if r.record_id in owner}
-    members: dict[int, list[int]] = {}
-    for record, customer in owner.items():
-        members.setdefault(customer, []).append(record)
-    known = heads(conn, owner)
-    shown = bodies(conn, members)
-    totals = _totals(conn, owner)
-    found = [_row(c, [known[i] for i in m if i in known], shown, totals.get(c, _Sum())) for c, m in members.items()]
-    return [r for r in found if _wanted(r, [known[i] for i in members[r.id] if i in known], where)]
+    joined = RECORD.join(STREAM, STREAM.c.id == RECORD.c.stream_id).outerjoin(
+        CROSSWALK, CROSSWALK.c.record_id == RECORD.c.id
+    )
+    columns = (
+        RECORD.c.id,
+        _OWNER,
+        RECORD.c.name,
+        RECORD.c.segment,
+        RECORD.c.entity,
+        RECORD.c.external_id,
+        STREAM.c.platform,
+    )
+    alive = (RECORD.c.kind == "customer") & RECORD.c.deleted_us.is_(None)
+    members: dict[int, list[Any]] = {}
+    for row in conn.execute(select(*columns).select_from(joined).where(alive).order_by(RECORD.c.id)):
+        members.setdefault(row.owner, []).append(row)
+    totals = _totals(conn, {r.id: owner for owner, rows in members.items() for r in rows})
+    found = [(_row(owner, rows, totals.get(owner, _Sum())), rows) for owner, rows in members.items()]
+    return [row for row, rows in found if _wanted(row, rows, where)]
 
 
-def _wanted(row: CustomerRow, records: list[Head], where: Narrow) -> bool:
+def _wanted(row: CustomerRow, records: list[Any], where: Narrow) -> bool:
     return (
         (where.platform is None or where.platform in row.platforms)
-        and (where.entity is None or any(h.entity == where.entity for h in records))
+        and (where.entity is None or any(r.entity == where.entity for r in records))
         and (where.segment is None or row.segment == where.segment)
-        and (where.customer_id is None or row.id == where.customer_id)
+        and (where.customer_id is None or where.customer_id in (row.id, *(r.id for r in records)))
     )
 
 
-def _row(customer: int, records: list[Head], shown: Mapping[int, Any], total: _Sum) -> CustomerRow:
-    body = shown.get(customer)
-    attributes = body.attributes if body else {}
-    first = min(records, key=lambda h: (h.id != customer, h.platform), default=None)
-    name = attributes.get("name") or (first.customer_name or first.label if first else str(customer))
+def _row(owner: int, records: list[Any], total: _Sum) -> CustomerRow:
+    # The record that stands for the customer speaks for it; else the first that tells.
+    told = sorted(records, key=lambda r: (r.id != owner, r.platform))
     return CustomerRow(
-        id=customer,
-        name=name,
-        segment=attributes.get("segment"),
-        platforms=tuple(sorted({h.platform for h in records})),
+        id=owner,
+        name=next((r.name for r in told if r.name), told[0].external_id),
+        segment=next((r.segment for r in told if r.segment), None),
+        platforms=tuple(sorted({r.platform for r in records})),
         ids_count=len(records),
         on_the_way=total.on_the_way,
         stuck=len(total.risk),
@@ -168,18 +175,11 @@ def customer_page(conn: Connection, customer_id: int) -> CustomerPage | None:
         return None
     shown = bodies(conn, known)
     evidence = {r.record_id: r.evidence for r in conn.execute(select(CROSSWALK).where(CROSSWALK.c.record_id.in_(ids)))}
-    names = [KnownAs(h, evidence.get(i, "itself"), shown[i].attributes if i in shown else {}) for i, h in known.items()]
-    own = shown.get(customer_id)
+    names = [KnownAs(h, evidence.get(i, "self"), shown[i].attributes if i in shown else {}) for i, h in known.items()]
+    names.sort(key=lambda k: (k.record.platform, k.record.external_id))
     first = known.get(customer_id) or next(iter(known.values()))
-    name = (own.attributes.get("name") if own else None) or first.customer_name or first.label
-    segment = own.attributes.get("segment") if own else None
-    return CustomerPage(
-        customer_id,
-        name,
-        segment,
-        sorted(names, key=lambda k: (k.record.platform, k.record.external_id)),
-        _kinds(conn, ids),
-    )
+    segment = next((k.attributes["segment"] for k in names if k.attributes.get("segment")), None)
+    return CustomerPage(customer_id, first.customer_name or first.label, segment, names, _kinds(conn, ids))
 
 
 def _kinds(conn: Connection, ids: list[int]) -> dict[tuple[str, str], int]:

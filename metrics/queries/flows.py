@@ -53,6 +53,7 @@ class Step:
     entity: str
     step: str
     state: str
+    reason: str | None
     earliest_us: int | None
     latest_us: int | None
     due_us: int | None
@@ -233,6 +234,6 @@ def hops(
 
 def _hop(step: str, bucket_us: int | None, rows: Sequence[Any]) -> Hop:
     took = [r.elapsed_us for r in rows if r.elapsed_us is not None]
-    waiting = sum(r.elapsed_us is None and r.state in ("waiting", *STUCK, "blind") for r in rows)
+    waiting = sum(r.elapsed_us is None and r.state in ("waiting", "confirming", *STUCK, "blind") for r in rows)
     p50, p95, p99 = (round(v) for v in np.percentile(took, [50, 95, 99])) if took else (None, None, None)
     return Hop(step, bucket_us, len(took), waiting, p50, p95, p99)

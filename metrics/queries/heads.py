@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Row, Select, select
+from sqlalchemy import Connection, Row, Select, func, select
 
 from metrics.tables import Crosswalk, RecordRow, StreamRow, VersionRow, table
 from probes.record import Record, decode_record
@@ -30,6 +30,7 @@ class Head:
     kind: str
     external_id: str
     number: str | None
+    name: str | None
     entity: str | None
     customer_id: int | None
     customer_name: str | None
@@ -61,8 +62,8 @@ class Head:
 
     @property
     def label(self) -> str:
-        """Return the name people use for it: its number, else its id."""
-        return self.number or self.external_id
+        """Return the name people use for it: a customer's name, a document's number, else its id."""
+        return (self.name if self.kind == "customer" else None) or self.number or self.external_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +111,23 @@ def _owner(row: Row[Any]) -> int | None:
 
 def customers(conn: Connection, record_ids: Iterable[int]) -> dict[int, Customer]:
     """Return the customer behind each of these platforms' customer records; one never seen keeps its own identity."""
-    wanted = set(record_ids)
-    stands_for = {i: i for i in wanted}
-    for batch in chunks(sorted(wanted)):
-        rows = conn.execute(select(CROSSWALK).where(CROSSWALK.c.record_id.in_(batch)))
-        stands_for.update({r.record_id: r.customer_id for r in rows})
-    known = bodies(conn, wanted | set(stands_for.values()))
-    return {i: _customer(i, stands_for[i], known) for i in wanted}
+    wanted = sorted(set(record_ids))
+    found = {i: Customer(i, None, None) for i in wanted}
+    own, shown = RECORD.alias("own"), RECORD.alias("shown")
+    source = own.outerjoin(CROSSWALK, CROSSWALK.c.record_id == own.c.id).outerjoin(
+        shown, shown.c.id == CROSSWALK.c.customer_id
+    )
+    # The record that stands for the customer names it; the platform's own copy does where that one is not yet seen.
+    columns = (
+        own.c.id,
+        func.coalesce(CROSSWALK.c.customer_id, own.c.id).label("customer_id"),
+        func.coalesce(shown.c.name, own.c.name).label("name"),
+        func.coalesce(shown.c.segment, own.c.segment).label("segment"),
+    )
+    for batch in chunks(wanted):
+        for row in conn.execute(select(*columns).select_from(source).where(own.c.id.in_(batch))):
+            found[row.id] = Customer(row.customer_id, row.name, row.segment)
+    return found
 
 
 def bodies(conn: Connection, ids: Iterable[int]) -> dict[int, Record]:
@@ -127,14 +138,6 @@ def bodies(conn: Connection, ids: Iterable[int]) -> dict[int, Record]:
         statement = select(RECORD.c.id, VERSION.c.body).join(VERSION, same).where(RECORD.c.id.in_(batch))
         found.update({row.id: decode_record(row.body) for row in conn.execute(statement)})
     return found
-
-
-def _customer(record_id: int, customer_id: int, known: Mapping[int, Record]) -> Customer:
-    # The record that stands for the customer names it; the platform's own copy does where that one is not yet seen.
-    shown = [known[i].attributes for i in (customer_id, record_id) if i in known]
-    name = next((a["name"] for a in shown if a.get("name")), None)
-    segment = next((a["segment"] for a in shown if a.get("segment")), None)
-    return Customer(customer_id, name, segment)
 
 
 def _head(row: Row[Any], known: Mapping[int, Customer]) -> Head:

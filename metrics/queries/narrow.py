@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, Table, select
 
-from .heads import CROSSWALK, RECORD, STREAM, bodies
+from .heads import CROSSWALK, RECORD, STREAM
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ def conditions(conn: Connection, where: Narrow, rows: Table) -> list[ColumnEleme
     if where.customer_id is not None:
         found.append(rows.c.customer_id.in_(customer_records(conn, where.customer_id)))
     if where.segment is not None:
-        found.append(rows.c.customer_id.in_(_of_segment(conn, where.segment)))
+        found.append(rows.c.customer_id.in_(_of_segment(where.segment)))
     return found
 
 
@@ -50,18 +50,9 @@ def customer_records(conn: Connection, customer_id: int) -> list[int]:
     return sorted({customer_id, *(r.record_id for r in rows)})
 
 
-def _of_segment(conn: Connection, segment: str) -> list[int]:
-    owners = [r.id for r in conn.execute(select(RECORD.c.id).where(RECORD.c.kind == "customer"))]
-    of = {i for i, body in bodies(conn, owners).items() if body.attributes.get("segment") == segment}
-    joined = select(CROSSWALK.c.record_id, CROSSWALK.c.customer_id)
-    return sorted(of | {r.record_id for r in conn.execute(joined) if r.customer_id in of})
-
-
-def either(column: ColumnElement[Any], values: Iterable[Any]) -> ColumnElement[bool]:
-    """Return "equal to one of these", where None asks for NULL."""
-    wanted = list(values)
-    plain = column.in_([v for v in wanted if v is not None])
-    return or_(plain, column.is_(None)) if None in wanted else plain
+def _of_segment(segment: str) -> Select[Any]:
+    shown = select(CROSSWALK.c.record_id).join(RECORD, RECORD.c.id == CROSSWALK.c.customer_id)
+    return shown.where(RECORD.c.segment == segment)
 
 
 def sums(rows: Iterable[tuple[str | None, int | None]]) -> Mapping[str, int]:

@@ -13,7 +13,7 @@ from .heads import Head
 from .history import Happening
 
 DAY_US = 86_400_000_000
-ON_THE_WAY = ("waiting", "late", "lost", "blind")
+ON_THE_WAY = ("waiting", "confirming", "late", "lost", "blind")
 
 
 @dataclass(frozen=True, slots=True)
