@@ -5,11 +5,14 @@ A comparison without a common basis (a missing amount, another currency) is no b
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
 from probes.clock import FOREVER
 
+from .arrays import Array
 from .definitions import Flow, Step
 from .gather import NONE
 
@@ -22,7 +25,7 @@ _KIND = {
 }
 
 
-def differences(step: Step, s: pd.DataFrame, r: pd.DataFrame) -> list[tuple[str, np.ndarray]]:
+def differences(step: Step, s: pd.DataFrame, r: pd.DataFrame) -> list[tuple[str, Array]]:
     """Return, per agreement of the step in its order, where the record differs from its anchor."""
     there = r["latest"].to_numpy() != FOREVER
     same_currency = (s["currency"].to_numpy() == r["r_currency"].to_numpy()) if "r_currency" in r else there
@@ -42,7 +45,7 @@ def differences(step: Step, s: pd.DataFrame, r: pd.DataFrame) -> list[tuple[str,
     return found
 
 
-def _sides(field: str, s: pd.DataFrame, r: pd.DataFrame) -> tuple[np.ndarray | None, np.ndarray | None]:
+def _sides(field: str, s: pd.DataFrame, r: pd.DataFrame) -> tuple[Array | None, Array | None]:
     if field in _AMOUNTS:
         return s[field].to_numpy(), r[f"r_{field}"].to_numpy()
     if field == "customer":
@@ -55,7 +58,7 @@ def _sides(field: str, s: pd.DataFrame, r: pd.DataFrame) -> tuple[np.ndarray | N
 
 
 def breaks(
-    flow: Flow, step: Step, s: pd.DataFrame, r: pd.DataFrame, due: np.ndarray, state: np.ndarray, watermark_us: int
+    flow: Flow, step: Step, s: pd.DataFrame, r: pd.DataFrame, due: Array, state: Array, watermark_us: int
 ) -> pd.DataFrame:
     """Return the breaks of a step: absent counterparts once grace has passed, differing values, duplicates, former revisions."""
     if not step.path or step.optional:
@@ -84,7 +87,7 @@ def breaks(
 
 
 def _absent(
-    step: Step, s: pd.DataFrame, r: pd.DataFrame, due: np.ndarray, state: np.ndarray, counted: np.ndarray, money: np.ndarray,
+    step: Step, s: pd.DataFrame, r: pd.DataFrame, due: Array, state: Array, counted: Array, money: Array,
     watermark_us: int,
 ) -> pd.DataFrame:  # fmt: skip
     since = np.where(due == FOREVER, FOREVER, np.where(due == FOREVER, 0, due) + step.grace)
@@ -100,7 +103,7 @@ def _absent(
     return pd.concat([x for x in rows if len(x)], ignore_index=True) if any(len(x) for x in rows) else pd.DataFrame()
 
 
-def _differing(step: Step, field: str, s: pd.DataFrame, r: pd.DataFrame, differs: np.ndarray) -> pd.DataFrame:
+def _differing(step: Step, field: str, s: pd.DataFrame, r: pd.DataFrame, differs: Array) -> pd.DataFrame:
     own, other = _sides(field, s, r)
     assert own is not None
     assert other is not None
@@ -114,19 +117,22 @@ def _differing(step: Step, field: str, s: pd.DataFrame, r: pd.DataFrame, differs
 def _rows(
     s: pd.DataFrame,
     r: pd.DataFrame,
-    where: np.ndarray,
+    where: Array,
     kind: str,
     field: str,
     expected: object,
     actual: object,
-    money: np.ndarray,
-    since: np.ndarray,
-    closed: np.ndarray | None = None,
+    money: Array,
+    since: Array,
+    closed: Array | None = None,
 ) -> pd.DataFrame:
     if not where.any():
         return pd.DataFrame()
     pick = s[where]
-    word = lambda values: [None if v is None or v == NONE else str(v) for v in np.asarray(values)[where]]  # noqa: E731
+
+    def word(values: Any) -> list[str | None]:
+        return [None if v is None or v == NONE else str(v) for v in np.asarray(values)[where]]
+
     return pd.DataFrame(
         {
             "subject_id": pick["anchor_id"].to_numpy(),

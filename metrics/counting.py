@@ -186,12 +186,18 @@ def count_states(conn: Connection, sli: Sli, window: Window, filters: Filters, b
     source = f"FROM state_interval v JOIN record r ON r.id = v.subject_id WHERE v.sli = :sli{where}"
     chosen = label.get(by or "", "''")
     found: dict[str, Count] = defaultdict(Count)
-    now = f"SELECT {chosen} AS label, v.outcome, v.reason, COUNT(*) {source} AND v.from_us <= :high AND (v.to_us IS NULL OR v.to_us > :high) GROUP BY 1, 2, 3"
+    now = (
+        f"SELECT {chosen} AS label, v.outcome, v.reason, COUNT(*) {source} AND v.from_us <= :high"
+        " AND (v.to_us IS NULL OR v.to_us > :high) GROUP BY 1, 2, 3"
+    )
     for name, outcome, reason, count in conn.execute(text(now), given):
         found[str(name)].add(outcome, reason, None, int(count), None)
     least = "CASE WHEN v.to_us IS NULL OR v.to_us > :high THEN :high ELSE v.to_us END"
     most = "CASE WHEN v.from_us < :low THEN :low ELSE v.from_us END"
-    span = f"SELECT {chosen} AS label, v.outcome, SUM({least} - {most}) {source} AND v.from_us < :high AND (v.to_us IS NULL OR v.to_us > :low) GROUP BY 1, 2"
+    span = (
+        f"SELECT {chosen} AS label, v.outcome, SUM({least} - {most}) {source} AND v.from_us < :high"
+        " AND (v.to_us IS NULL OR v.to_us > :low) GROUP BY 1, 2"
+    )
     times: dict[str, dict[str, int]] = defaultdict(dict)
     for name, outcome, spent in conn.execute(text(span), given):
         times[str(name)][outcome] = int(spent)
@@ -205,7 +211,8 @@ def count_polls(
     conn: Connection, view: View, sli: Sli, window: Window, filters: Filters, by: str | None
 ) -> dict[str, Count]:
     """Return the polls of the window: available when the platform answered, fresh when its watermark kept up."""
-    where, given = "", {"low": window.from_us, "high": window.to_us}
+    where = ""
+    given: dict[str, Any] = {"low": window.from_us, "high": window.to_us}
     if filters.platform is not None:
         where, given["platform"] = " AND p.platform = :platform", filters.platform
     label = {

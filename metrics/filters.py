@@ -38,7 +38,8 @@ class Filters:
 
     def events_where(self, view: HasStreams, alias: str = "e") -> tuple[str, dict[str, Any]]:
         """Return SQL conditions, each beginning with AND, and their parameters."""
-        sql, given = "", {}
+        sql = ""
+        given: dict[str, Any] = {}
         if self.platform is not None:
             streams = [s for s, row in view.rows.items() if row.platform == self.platform]
             sql += f" AND {alias}.stream_id IN ({', '.join(map(str, streams)) or 'NULL'})"

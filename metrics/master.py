@@ -10,7 +10,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -187,37 +187,43 @@ def _step_intervals(
 ) -> Iterable[tuple[object, ...]]:  # fmt: skip
     rows = frames.steps[step.name]
     by_subject: dict[int, list[Counterpart]] = defaultdict(list)
-    for row in rows.itertuples(index=False):
-        by_subject[row.subject].append(Counterpart(row.id, (row.entity, row.currency or ""), ordered[row.id]))
+    for subject, rid, entity, currency in _listed(rows, "subject", "id", "entity", "currency"):
+        by_subject[subject].append(Counterpart(rid, (entity, currency or ""), ordered[rid]))
     sight = context.sights[step.name]
     fields = [a.field for a in step.agree]
-    for subject in s.itertuples(index=False):
-        anchor, due = subject.anchor_id, subject.start_us + (step.within or 0)
+    if sight.watermark_us == NONE:
+        return
+    for anchor, start, entity in _listed(s, "anchor_id", "start_us", "entity"):
         found = sorted(by_subject.get(anchor, []), key=lambda c: (_born(c), c.record_id))
-        if sight.watermark_us == NONE:
-            continue
-        intervals, wait = timeline(subject.start_us, due, ordered[anchor], found, fields, sli.grace, sight.watermark_us)
+        due = start + (step.within or 0)
+        intervals, wait = timeline(start, due, ordered[anchor], found, fields, sli.grace, sight.watermark_us)
         waits[anchor, step.name] = wait
         for i in intervals:
             yield sli.name, anchor, step.name, i.from_us, i.to_us, i.outcome, i.reason, i.counterpart_id
         if intervals and intervals[-1].outcome == "bad" and intervals[-1].reason != "missing":
-            breaks.append(_break(flow, step, subject, intervals[-1], ordered))
+            breaks.append(_break(flow, step, anchor, entity, intervals[-1], ordered))
+
+
+def _listed(frame: pd.DataFrame, *columns: str) -> Iterable[tuple[Any, ...]]:
+    return zip(*(frame[c].tolist() for c in columns), strict=True)
 
 
 def _break(
-    flow: Flow, step: Step, subject: tuple, last: Interval, ordered: dict[int, list[Version]]
-) -> dict[str, object]:  # type: ignore[type-arg] # a row of itertuples
-    value = lambda rid: ordered[rid][-1].record.attributes.get(last.field) if last.field else None  # noqa: E731
+    flow: Flow, step: Step, anchor: int, entity: str, last: Interval, ordered: dict[int, list[Version]]
+) -> dict[str, object]:
+    def value(rid: int) -> str | None:
+        return ordered[rid][-1].record.attributes.get(last.field) if last.field else None
+
     return {
         "check_name": f"{flow.name}.{step.name}",
-        "subject_id": subject.anchor_id,  # type: ignore[attr-defined]
+        "subject_id": anchor,
         "revision": 1,
-        "entity": subject.entity,  # type: ignore[attr-defined]
+        "entity": entity,
         "kind": "duplicate" if last.reason == "duplicate" else "attribute_differs",
         "field": last.field,
         "counterpart_id": last.counterpart_id,
-        "customer_id": subject.anchor_id,  # type: ignore[attr-defined]
-        "expected": value(subject.anchor_id),  # type: ignore[attr-defined]
+        "customer_id": anchor,
+        "expected": value(anchor),
         "actual": value(last.counterpart_id),
         "money_minor": NONE,
         "currency": None,

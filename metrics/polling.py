@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, and_, func, insert, select, update
 
 from probes.clock import SECOND, Clock, to_us
-from probes.poll import Polling, PollReport, poll, sweep
+from probes.poll import Kind, Polling, PollReport, poll, sweep
 from probes.probe import Page, Platform, Stream
 
 from .intake import Landed, Source, land
@@ -81,8 +81,8 @@ def run_poll(
     stream: Stream,
     clock: Clock,
     *,
-    kind: str = "changes",
-    by: str | None = None,
+    kind: Kind = "changes",
+    by: str = "id",
     values: Sequence[str] = (),
 ) -> PollSummary:
     """Run one poll of a stream. `kind`: changes, reread (open records), sweep (ids), read (`values` known under `by`)."""
@@ -106,7 +106,9 @@ def _begin(store: Store, platform: str, sid: int, kind: str, now_us: int) -> tup
     return Source(sid, platform, row.watermark_us, run_id, scopes), json.loads(row.cursor), run_id
 
 
-def _drain(store: Store, toucher: Toucher, polling: Polling, source: Source, landed: Landed, kind: str) -> PollReport:
+def _drain(
+    store: Store, toucher: Toucher, polling: Polling[Page], source: Source, landed: Landed, kind: str
+) -> PollReport:
     doubt: str | None = None
     for page in polling:
         with store.write() as conn:
@@ -132,9 +134,9 @@ def _advance(conn: Connection, sid: int, page: Page) -> None:
     conn.execute(update(STREAM).where(STREAM.c.id == sid).values(**values))
 
 
-def _doubt(conn: Connection, source: Source, landed: Landed, polling: Polling) -> str | None:
+def _doubt(conn: Connection, source: Source, landed: Landed, polling: Polling[Page]) -> str | None:
     """Return why a finished poll cannot be trusted: of the records held in its overlap, a legal entity's all stayed away."""
-    window_from = polling.report_window_from_us if hasattr(polling, "report_window_from_us") else None
+    window_from = polling.meter.window_from_us
     if window_from is None or source.watermark_us is None:
         return None
     held = conn.execute(
@@ -150,16 +152,14 @@ def _doubt(conn: Connection, source: Source, landed: Landed, polling: Polling) -
     groups: dict[str | None, list[int]] = {}
     for rid, entity in held:
         groups.setdefault(entity, []).append(rid)
-    gone = sorted(
-        str(entity or "every entity")
+    gone = [
+        entity or "every entity"
         for entity, ids in groups.items()
         if len(ids) >= _MIN_HELD and not landed.seen.intersection(ids)
-    )
+    ]
     if not gone:
         return None
-    return (
-        f"records held from the overlap did not come back for {', '.join(gone)}: the probe may have lost sight of them"
-    )
+    return f"records held from the overlap did not come back for {', '.join(sorted(gone))}: the probe may have lost sight of them"
 
 
 def _sweep(
@@ -192,7 +192,7 @@ def _finish(
                 finished_us=report.finished_us,
                 status=report.status,
                 reason=report.reason.value if report.reason else None,
-                message=report.message,
+                message=report.message or None,
                 watermark_us=watermark,
                 pages=report.pages,
                 records=landed.records,
@@ -211,16 +211,13 @@ def _finish(
                 drift=json.dumps(drift) if any(drift.values()) else None,
             )
         )
-        if report.status == "complete" and kind == "changes":
-            stored = {"schema_digest": meter.schema_digest, "api_version": meter.api_version}
-            conn.execute(
-                update(STREAM)
-                .where(STREAM.c.id == source.stream_id)
-                .values(**{k: v for k, v in stored.items() if v is not None})
-            ) if any(stored.values()) else None
+        told = {"schema_digest": meter.schema_digest, "api_version": meter.api_version}
+        stored = {name: value for name, value in told.items() if value is not None}
+        if stored and report.status == "complete" and kind == "changes":
+            conn.execute(update(STREAM).where(STREAM.c.id == source.stream_id).values(**stored))
     return PollSummary(
         source.platform, stream.spec.name, kind, report.status, report.reason.value if report.reason else None,
-        report.message, landed.records, landed.versions, landed.quarantined, watermark,
+        report.message or None, landed.records, landed.versions, landed.quarantined, watermark,
     )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 
 from probes.clock import FOREVER
 
+from .arrays import Array
 from .definitions import Flow, Step
 from .gather import NONE, Frames, anchor_milestone
 
@@ -14,7 +15,7 @@ AMOUNTS = ("net", "tax", "gross")
 WORDS = ("currency", "entity", "posting_on")
 
 
-def reach(flow: Flow, step: Step, s: pd.DataFrame, frames: Frames, due: np.ndarray | None = None) -> pd.DataFrame:
+def reach(flow: Flow, step: Step, s: pd.DataFrame, frames: Frames, due: Array | None = None) -> pd.DataFrame:
     """Return per subject what a step shows, in the order of the subjects.
 
     Shape: earliest, latest (FOREVER: not reached), record_id (NONE), count, amount, first_observed_us, unmapped, shown (a record
@@ -87,7 +88,7 @@ def _timed_by_revision(m: pd.DataFrame, revisions: pd.DataFrame) -> pd.DataFrame
     return m
 
 
-def _as_of(rows: pd.DataFrame, due: np.ndarray, versions: pd.DataFrame) -> pd.DataFrame:
+def _as_of(rows: pd.DataFrame, due: Array, versions: pd.DataFrame) -> pd.DataFrame:
     """Return the rows with what their records said when due; a record's first version speaks for the time before it."""
     many = rows["id"].isin(versions["id"]).to_numpy()
     if not many.any():
@@ -107,7 +108,7 @@ def _as_of(rows: pd.DataFrame, due: np.ndarray, versions: pd.DataFrame) -> pd.Da
     return rows
 
 
-def _in_state(step: Step, rows: pd.DataFrame) -> np.ndarray:
+def _in_state(step: Step, rows: pd.DataFrame) -> Array:
     ok = np.ones(len(rows), dtype=bool)
     if step.state:
         ok &= rows["state"].isin(step.state).to_numpy()
@@ -116,7 +117,7 @@ def _in_state(step: Step, rows: pd.DataFrame) -> np.ndarray:
     return ok
 
 
-def _flags(s: pd.DataFrame, sids: pd.Series) -> np.ndarray:
+def _flags(s: pd.DataFrame, sids: pd.Series) -> Array:
     flags = np.zeros(len(s), dtype=bool)
     flags[sids.to_numpy()] = True
     return flags
@@ -136,10 +137,10 @@ def _choose(step: Step, hits: pd.DataFrame, s: pd.DataFrame) -> pd.DataFrame:
     if step.take == "parts":
         alone = pd.Series(sid).groupby(sid).transform("size").to_numpy() == 1
         covered |= alone
-    return hits[covered | ~comparable].drop_duplicates("sid")
+    return hits.loc[covered | ~comparable].drop_duplicates("sid")
 
 
-def _amounts(step: Step, hits: pd.DataFrame) -> np.ndarray:
+def _amounts(step: Step, hits: pd.DataFrame) -> Array:
     column = "applied" if step.amount == "applied" else f"r_{step.amount}"
     return hits[column].to_numpy() if step.amount else np.full(len(hits), NONE)
 
@@ -148,7 +149,7 @@ def _place(s: pd.DataFrame, chosen: pd.DataFrame) -> pd.DataFrame:
     """Return the chosen records in the order of the subjects."""
     at = chosen["sid"].to_numpy()
 
-    def column(name: str, missing: object, dtype: object) -> np.ndarray:
+    def column(name: str, missing: object, dtype: object) -> Array:
         out = np.full(len(s), missing, dtype=dtype)  # type: ignore[call-overload] # dtype is int64 or object
         out[at] = chosen[name].to_numpy()
         return out
@@ -160,7 +161,7 @@ def _place(s: pd.DataFrame, chosen: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(placed).rename(columns={"id": "record_id"})
 
 
-def _sums(step: Step, hits: pd.DataFrame, s: pd.DataFrame) -> dict[str, np.ndarray]:
+def _sums(step: Step, hits: pd.DataFrame, s: pd.DataFrame) -> dict[str, Array]:
     sid = hits["sid"].to_numpy()
     count = np.bincount(sid, minlength=len(s))
     amount = _amounts(step, hits)
@@ -172,7 +173,7 @@ def _sums(step: Step, hits: pd.DataFrame, s: pd.DataFrame) -> dict[str, np.ndarr
     return {"count": count.astype(np.int64), "amount": np.where(known, total, NONE), "smallest": smallest}
 
 
-def _duplicates(step: Step, out: pd.DataFrame, sums: dict[str, np.ndarray], s: pd.DataFrame) -> np.ndarray:
+def _duplicates(step: Step, out: pd.DataFrame, sums: dict[str, Array], s: pd.DataFrame) -> Array:
     """Return where a record is one too many: above the cardinality, or parts that would cover the anchor without one of them."""
     last = s["last"].to_numpy()
     if step.cardinality is not None:

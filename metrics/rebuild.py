@@ -96,8 +96,9 @@ def _recompute(conn: Connection, model: Model, heads: bool, progress: Progress |
 
 def _rebuild_heads(conn: Connection, progress: Progress | None) -> None:
     platforms = {row[0]: row[1] for row in conn.execute(text("SELECT id, platform FROM stream"))}
-    total, done, scopes, customers = _count(conn, "version"), 0, {}, []
-    after = -1
+    scopes: dict[tuple[int, str], int] = {}
+    customers: list[int] = []
+    total, done, after = _count(conn, "version"), 0, -1
     while True:
         held: dict[int, list[Version]] = defaultdict(list)
         sources: dict[int, int] = {}
@@ -133,7 +134,7 @@ def _versions_after(conn: Connection, after: int) -> list[tuple[int, int, int, b
         VERSION.c.record_id, VERSION.c.order_us, VERSION.c.observed_us, VERSION.c.digest, VERSION.c.after_us, VERSION.c.stream_id,
         VERSION.c.body,
     ).where(VERSION.c.record_id > after, VERSION.c.record_id <= ids[-1])  # fmt: skip
-    return [tuple(row) for row in conn.execute(query)]  # type: ignore[misc] # a row of seven columns
+    return [tuple(row) for row in conn.execute(query)]
 
 
 def _anchors(conn: Connection, flow: Flow, view: View) -> list[int]:

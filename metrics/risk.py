@@ -70,8 +70,8 @@ def late(conn: Connection, model: Model, now_us: int, filters: Filters = Filters
             continue
         where, given = _where(view, filters)
         titles = {step.name: step.title for step in flow.steps}
-        for row in conn.execute(text(_LATE.format(where=where)), {"flow": flow.name, **given}):
-            found.append(_document(model, row, titles[row.step], flow.owner))
+        rows = conn.execute(text(_LATE.format(where=where)), {"flow": flow.name, **given})
+        found.extend(_document(model, row, titles[row.step], flow.owner) for row in rows)
     newest: dict[tuple[str, int, str, str], int] = {}
     for document in found:
         key = (document.flow, document.anchor_id, document.entity, document.step)

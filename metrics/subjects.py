@@ -11,6 +11,7 @@ import pandas as pd
 
 from probes.clock import FOREVER
 
+from .arrays import Array
 from .definitions import Flow
 from .gather import NONE, Frames, anchor_milestone
 
@@ -109,7 +110,7 @@ def _from_history(history: pd.DataFrame, winning: str) -> pd.DataFrame:
     )
 
 
-def _whole(values: pd.Series) -> np.ndarray:
+def _whole(values: pd.Series) -> Array:
     """Return instants as integers, FOREVER where missing. Microseconds since 1970 are exact in a double until 2255."""
     missing = values.isna().to_numpy()
     return np.where(missing, FOREVER, np.where(missing, 0, values.to_numpy(dtype=float)).astype(np.int64))

@@ -14,13 +14,14 @@ import pandas as pd
 
 from probes.clock import FOREVER
 
+from .arrays import Array
 from .breaks import breaks, differences
 from .definitions import Flow, Sli, Step
 from .gather import NONE, Frames
 from .reach import reach
 from .subjects import subjects
 
-Runs = tuple[np.ndarray, np.ndarray]
+Runs = tuple[Array, Array]
 OPEN_STATES = ("waiting", "confirming", "blind", "lost")
 
 
@@ -85,7 +86,7 @@ def _stack(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(kept, ignore_index=True) if kept else (frames[0] if frames else pd.DataFrame())
 
 
-def _exclusions(s: pd.DataFrame, context: Context) -> np.ndarray:
+def _exclusions(s: pd.DataFrame, context: Context) -> Array:
     """Return why a subject is outside event SLIs, or None. Before watch start it is opening balance."""
     since = s["entity"].map(dict(context.watched_since)).fillna(context.default_since).to_numpy(dtype=np.int64)
     exempt = s["exempt"].to_numpy()
@@ -96,10 +97,13 @@ def _exclusions(s: pd.DataFrame, context: Context) -> np.ndarray:
         "not_posted": s["entity"].isin(context.not_posted).to_numpy(),
     }
     choices = [exempt if word == "exempt" else np.full(len(s), word, dtype=object) for word in words]
-    return np.select(list(words.values()), choices, default=None)
+    chosen: Array = np.full(len(s), None, dtype=object)
+    for condition, choice in reversed(list(zip(words.values(), choices, strict=True))):
+        chosen = np.where(condition, choice, chosen)
+    return chosen
 
 
-def due_us(step: Step, reached: Mapping[str, pd.DataFrame], within: int | None) -> np.ndarray:
+def due_us(step: Step, reached: Mapping[str, pd.DataFrame], within: int | None) -> Array:
     """Return when a step is due: its deadline after the step it follows, FOREVER without one."""
     count = len(next(iter(reached.values())))
     if within is None or step.after is None:
@@ -111,7 +115,7 @@ def due_us(step: Step, reached: Mapping[str, pd.DataFrame], within: int | None) 
 # --- one decision, used by steps and SLIs alike --------------------------------------------------------------------------
 
 
-def decide(s: pd.DataFrame, r: pd.DataFrame, due: np.ndarray, sight: Sight | None) -> tuple[np.ndarray, np.ndarray]:
+def decide(s: pd.DataFrame, r: pd.DataFrame, due: Array, sight: Sight | None) -> tuple[Array, Array]:
     """Decide each subject at min(completed, due). Returns outcome and reason.
 
     good: reached by due; bad: reached later, or provably absent; blind: we could not look; pending: not due, or not yet seen
@@ -144,7 +148,7 @@ def decide(s: pd.DataFrame, r: pd.DataFrame, due: np.ndarray, sight: Sight | Non
     return outcome, reason
 
 
-def _asked(s: pd.DataFrame, due: np.ndarray, sight: Sight | None) -> tuple[np.ndarray, np.ndarray]:
+def _asked(s: pd.DataFrame, due: Array, sight: Sight | None) -> tuple[Array, Array]:
     """Return where a direct read after the deadline found nothing, and where its control record was found."""
     if sight is None or sight.asked is None:
         return np.ones(len(s), dtype=bool), np.ones(len(s), dtype=bool)
@@ -160,9 +164,7 @@ def _asked(s: pd.DataFrame, due: np.ndarray, sight: Sight | None) -> tuple[np.nd
 _STEP_STATE = {"good": "done", "bad": "lost", "blind": "blind", "pending": "waiting", "excluded": "excluded"}
 
 
-def _step_verdict(
-    s: pd.DataFrame, r: pd.DataFrame, due: np.ndarray, sight: Sight | None
-) -> tuple[np.ndarray, np.ndarray]:
+def _step_verdict(s: pd.DataFrame, r: pd.DataFrame, due: Array, sight: Sight | None) -> tuple[Array, Array]:
     outcome, reason = decide(s, r, due, sight)
     state = np.array([_STEP_STATE[o] for o in outcome], dtype=object)
     reached = r["latest"].to_numpy() != FOREVER
@@ -177,11 +179,11 @@ def _wait(
     step: Step,
     s: pd.DataFrame,
     reached: Mapping[str, pd.DataFrame],
-    verdict: tuple[np.ndarray, np.ndarray],
-    due: np.ndarray,
+    verdict: tuple[Array, Array],
+    due: Array,
     slis: Sequence[Sli],
     sight: Sight | None,
-) -> np.ndarray:
+) -> Array:
     """Return the next instant whose passing by the watermark can change a verdict on this step, FOREVER if none can."""
     watermark = sight.watermark_us if sight else NONE
     moments = [due, *(due_us(step, reached, x.within or step.within) for x in slis if x.stop == step.name)]
@@ -197,9 +199,9 @@ def _step_rows(
     step: Step,
     s: pd.DataFrame,
     reached: Mapping[str, pd.DataFrame],
-    due: np.ndarray,
-    verdict: tuple[np.ndarray, np.ndarray],
-    wait: np.ndarray,
+    due: Array,
+    verdict: tuple[Array, Array],
+    wait: Array,
 ) -> pd.DataFrame:
     r = reached[step.name]
     latest = r["latest"].to_numpy()
@@ -236,7 +238,10 @@ def _instances(flow: Flow, s: pd.DataFrame, steps: pd.DataFrame) -> pd.DataFrame
     exclusion = s["exclusion"].to_numpy()
     withdrawn = (states == "excluded").any(axis=0)
     excluded = np.array([x is not None for x in exclusion], dtype=bool) | withdrawn
-    any_of = lambda *words: np.isin(states, words).any(axis=0)  # noqa: E731
+
+    def any_of(word: str) -> Array:
+        return np.asarray((states == word).any(axis=0))
+
     done = (latest[needed] != FOREVER).all(axis=0)
     order = [
         (exclusion == "before_watch_start", "opening"),
@@ -265,7 +270,7 @@ def _instances(flow: Flow, s: pd.DataFrame, steps: pd.DataFrame) -> pd.DataFrame
             "stream_id": s["stream_id"],
             "customer_id": s["customer_id"],
             "state": state,
-            "reason": np.where(excluded, reason, None),
+            "reason": np.where(excluded, reason, np.full(count, None)),
             "step": np.array(names, dtype=object)[position],
             "started_us": s["start_us"],
             "due_us": next_due,
@@ -319,12 +324,10 @@ def _events(
             "corrected_us": _corrected(outcome, r["first_observed_us"].to_numpy(), due, sight),
         }
     )
-    return rows[start != FOREVER]
+    return rows.loc[start != FOREVER]
 
 
-def _disagreeing(
-    step: Step, s: pd.DataFrame, then: pd.DataFrame, outcome: np.ndarray, reason: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def _disagreeing(step: Step, s: pd.DataFrame, then: pd.DataFrame, outcome: Array, reason: Array) -> tuple[Array, Array]:
     """Turn good into bad where, when due, the records did not agree; the first failing check is the reason."""
     first = np.full(len(s), None, dtype=object)
     for name, differs in reversed(differences(step, s, then)):
@@ -334,7 +337,7 @@ def _disagreeing(
     return np.where(failing, "bad", outcome), np.where(failing, first, reason)
 
 
-def _corrected(outcome: np.ndarray, observed: np.ndarray, due: np.ndarray, sight: Sight | None) -> np.ndarray:
+def _corrected(outcome: Array, observed: Array, due: Array, sight: Sight | None) -> Array:
     """Return when a verdict that had been bad was corrected: the record was seen after its absence could be proven."""
     possible = (outcome == "good") & (observed != FOREVER) & (observed > due)
     corrected = np.full(len(due), FOREVER)

@@ -5,7 +5,7 @@ The conditions are those of the count, so a list has exactly as many rows as the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 from sqlalchemy import Connection, text
@@ -19,9 +19,10 @@ from metrics.sli import window_of
 from .pages import Listing, decode, page
 
 _STATE = (
-    "SELECT v.subject_id, v.target, v.outcome, v.reason, v.from_us, v.counterpart_id, r.entity, r.kind, r.external_id, r.number, r.name,"
-    " r.digest, p.platform, c.kind AS proof_kind, c.external_id AS proof_external_id, COALESCE(c.name, c.number) AS proof_number,"
-    " pc.platform AS proof_platform FROM state_interval v JOIN record r ON r.id = v.subject_id JOIN stream p ON p.id = r.stream_id"
+    "SELECT v.subject_id, v.target, v.outcome, v.reason, v.from_us, v.counterpart_id, r.entity, r.kind, r.external_id,"
+    " r.number, r.name, r.digest, p.platform, c.kind AS proof_kind, c.external_id AS proof_external_id,"
+    " COALESCE(c.name, c.number) AS proof_number, pc.platform AS proof_platform"
+    " FROM state_interval v JOIN record r ON r.id = v.subject_id JOIN stream p ON p.id = r.stream_id"
     " LEFT JOIN record c ON c.id = v.counterpart_id LEFT JOIN stream pc ON pc.id = c.stream_id"
     " WHERE v.sli = :sli AND v.from_us <= :high AND (v.to_us IS NULL OR v.to_us > :high)"
 )
@@ -53,7 +54,7 @@ def behind(
     sli = model.slis[name]
     if sli.kind == "event":
         last = None if after is None else tuple(decode(after, (int, int, int, str)))
-        rows = events(conn, model, now_us, name, filters, outcome=outcome, reason=reason, limit=limit + 1, after=last)  # type: ignore[arg-type] # shaped by decode
+        rows = events(conn, model, now_us, name, filters, outcome=outcome, reason=reason, limit=limit + 1, after=last)
         return page(rows, limit, total, lambda e: (e.at_us or 0, e.anchor_id, e.revision, e.entity))
     rows = (
         _state(conn, model, sli, now_us, filters) if sli.kind == "state" else _polls(conn, model, sli, now_us, filters)
@@ -83,7 +84,7 @@ def _state(conn: Connection, model: Model, sli: Sli, now_us: int, filters: Filte
     return sorted(rows, key=_order)
 
 
-def _state_row(model: Model, sli: Sli, row: Mapping[str, Any]) -> EventRow:
+def _state_row(model: Model, sli: Sli, row: Any) -> EventRow:
     proof = (row["proof_platform"], row["proof_kind"], row["proof_external_id"])
     return _event(
         sli,
@@ -120,7 +121,7 @@ def _polls(conn: Connection, model: Model, sli: Sli, now_us: int, filters: Filte
     return sorted(rows, key=_order)
 
 
-def _poll_row(sli: Sli, row: Mapping[str, Any]) -> EventRow:
+def _poll_row(sli: Sli, row: Any) -> EventRow:
     return _event(
         sli,
         anchor_id=row["id"],
@@ -136,8 +137,9 @@ def _poll_row(sli: Sli, row: Mapping[str, Any]) -> EventRow:
     )
 
 
-_ABSENT: dict[str, Any] = dict.fromkeys(("number", "customer_id", "customer_name", "reason", "start_us", "due_us", "at_us", "value_us", "money_minor", "currency", "proof_id", "proof_platform", "proof_kind", "proof_external_id", "proof_number", "corrected_us", "link", "proof_link")) | {"revision": 1, "entity": "", "digest": ""}  # fmt: skip
+_PRESENT = {"sli", "anchor_id", "revision", "entity", "platform", "kind", "external_id", "outcome", "digest"}
+_ABSENT: dict[str, Any] = {f.name: None for f in fields(EventRow) if f.name not in _PRESENT}
 
 
 def _event(sli: Sli, **values: Any) -> EventRow:
-    return EventRow(**{**_ABSENT, "sli": sli.name, **values})
+    return EventRow(**{**_ABSENT, "sli": sli.name, "revision": 1, "entity": "", "digest": "", **values})
