@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from authlib.oauth2.rfc7523.assertion import sign_jwt_bearer_assertion
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, RSAKey
 
 from .clock import Clock, monotonic
 from .errors import ProbeError, Reason
@@ -168,6 +170,10 @@ def client_credentials(
     return Grant(request, (client_secret, *basic.secrets))
 
 
+def _signing_key(pem: str, alg: str) -> RSAKey | ECKey:
+    return ECKey.import_key(pem) if alg.startswith("ES") else RSAKey.import_key(pem)
+
+
 def jwt_assertion(
     path: str, client_id: str, key: str, *, certificate_id: str, alg: str, scope: str, clock: Clock, seconds: int = 300
 ) -> Grant:
@@ -176,7 +182,7 @@ def jwt_assertion(
     def request(client: Client) -> Request:
         try:
             assertion = sign_jwt_bearer_assertion(
-                key,
+                _signing_key(key, alg),
                 client_id,
                 client.url(path),
                 issued_at=int(clock().timestamp()),
@@ -184,7 +190,7 @@ def jwt_assertion(
                 header={"typ": "JWT", "alg": alg, "kid": certificate_id},
                 expires_in=seconds,
             )
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, JoseError) as error:
             text = f"`auth.private_key` cannot sign {alg} ({type(error).__name__}); give the PEM private key of the certificate"
             raise ProbeError(Reason.CONFIG, text, platform=client.spec.platform) from None
         kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"

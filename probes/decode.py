@@ -24,9 +24,10 @@ _UNSAFE = re.compile("[\x00\ud800-\udfff]")
 
 @dataclass(frozen=True, slots=True)
 class Poison:
-    """Stands where a value was that cannot be kept; `why` says so."""
+    """Stands where a value, or a whole row, was that cannot be kept; `why` says so, `raw` is the text if it is known."""
 
     why: str
+    raw: str = ""
 
     def __str__(self) -> str:
         return f"<{self.why}>"

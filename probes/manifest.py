@@ -13,6 +13,7 @@ from pydantic import Field, ValidationError
 from .errors import ProbeError, Reason
 from .failures import ErrorRules, Rule
 from .mapspec import Kind, MapSpec, Strict, Word
+from .mapspec import Path as FieldPath
 from .paging import PageSpec
 from .quota import QuotaRules
 from .settings import Name, Role, Seconds
@@ -52,10 +53,10 @@ class RuleSpec(Strict):
 class ErrorSpec(Strict):
     """Where this vendor puts error code and message."""
 
-    code: list[str] = Field(default_factory=lambda: list(ErrorRules().code))
-    message: list[str] = Field(default_factory=lambda: list(ErrorRules().message))
+    code: list[FieldPath] = Field(default_factory=lambda: list(ErrorRules().code))
+    message: list[FieldPath] = Field(default_factory=lambda: list(ErrorRules().message))
     rules: list[RuleSpec] = Field(default_factory=list)
-    refused: list[str] = Field(default_factory=list)
+    refused: list[FieldPath] = Field(default_factory=list)
 
     def rules_of(self) -> ErrorRules:
         """Return what the client works with."""

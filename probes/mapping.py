@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
+from .decode import Poison
 from .mapspec import MapSpec
 from .paths import top_name
 from .probe import Meter
@@ -24,13 +25,17 @@ MAX_RAW = 4000
 
 @dataclass(frozen=True)
 class Mapper:
-    """A compiled mapping. `fields` are the paths it reads, `columns` the names they start from."""
+    """A compiled mapping. `fields` are the paths it reads, `columns` the names they start from,
+
+    `expected` those a row should have: what a condition asks for may be absent.
+    """
 
     record: Callable[[Any], Record]
     read_id: Read
     slots: tuple[tuple[str, Read], ...]
     fields: tuple[str, ...]
     columns: tuple[str, ...]
+    expected: frozenset[str]
     total: bool
 
     def page(self, rows: Iterable[Any], meter: Meter) -> tuple[list[Record], list[BadRow]]:
@@ -53,6 +58,8 @@ class Mapper:
 
     def bad(self, row: Any, error: Exception) -> BadRow:
         """Return the quarantine entry of a row, naming the slot that failed."""
+        if isinstance(row, Poison):
+            return BadRow("unreadable", row.why, row.raw, None)
         where, message = "row", str(error) or type(error).__name__
         for slot, read in self.slots:
             try:
@@ -78,7 +85,7 @@ def describe(rows: list[Any], mapper: Mapper, meter: Meter) -> None:
     present = {name for row in rows[:200] if isinstance(row, dict) for name in row}
     if present:
         meter.schema_digest = blake2b("\n".join(sorted(present)).encode(), digest_size=8).hexdigest()
-        meter.missing_fields = tuple(name for name in mapper.columns if name not in present)
+        meter.missing_fields = tuple(sorted(mapper.expected - present))
 
 
 def compile_map(spec: MapSpec, context: MapContext) -> Mapper:
@@ -86,10 +93,11 @@ def compile_map(spec: MapSpec, context: MapContext) -> Mapper:
     slots = Slots(spec, context)
     read_id = slots.text("id", spec.id, needed=True)
     record = _record(slots, read_id)
-    paths = tuple(dict.fromkeys(slots.paths))
+    paths = tuple(dict.fromkeys([*slots.paths, *slots.tested]))
     columns = tuple(dict.fromkeys(top for top in map(top_name, paths) if top))
+    expected = frozenset(top for top in map(top_name, slots.paths) if top and not top.startswith("_"))
     total = bool(spec.states or spec.states_lookup or spec.state_rules)
-    return Mapper(record, read_id, tuple(slots.slots), paths, columns, total)
+    return Mapper(record, read_id, tuple(slots.slots), paths, columns, expected, total)
 
 
 def _record(slots: Slots, read_id: Read) -> Callable[[Any], Record]:

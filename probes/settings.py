@@ -153,7 +153,7 @@ def merged(base: MapSpec | None, own: StreamSettings) -> MapSpec:
     spec = own.map or base
     if spec is None:
         raise ValueError("needs `map:`")
-    update: dict[str, Any] = Field(default_factory=dict)
+    update: dict[str, Any] = {}
     for slot, value in own.fields.items():
         group, _, name = slot.partition(".")
         if not name:

@@ -52,6 +52,7 @@ class Slots:
         self.context = context
         self.slots: list[tuple[str, Read]] = []
         self.paths: list[str] = []
+        self.tested: list[str] = []
 
     # -- single values ---------------------------------------------------------------------------------------------
 
@@ -267,7 +268,7 @@ class Slots:
             reads.append((key(context.platform, context.kind, spec.by, ""), read))
 
         def keys(row: Any) -> tuple[str, ...]:
-            return tuple(prefix + value for prefix, read in reads if (value := read(row)) is not None)
+            return tuple(dict.fromkeys(prefix + value for prefix, read in reads if (value := read(row)) is not None))
 
         return keys if reads else no_tuple
 
@@ -289,7 +290,7 @@ class Slots:
         prefix = key(self.context.platform if platform == "self" else platform, kind, by, "")
         get, normalise = getter(spec.path), values.normaliser(spec.normalise)
         self.paths.append(spec.each or spec.path)
-        tests = [condition(c) for c in spec.when]
+        tests = [condition(c) if spec.each else self._tested(c) for c in spec.when]
         price, quantity, line = self._applied(spec), optional(spec.quantity), optional(spec.line)
         plain = spec.amount is None and spec.quantity is None and spec.line is None
         walk = getter(spec.each) if spec.each else None
@@ -351,7 +352,7 @@ class Slots:
         return state if rules or own or spec.states_lookup else no_state
 
     def _tested(self, spec: Condition) -> Test:
-        self.paths.append(spec.path)
+        self.tested.append(spec.path)
         return condition(spec)
 
     def any(self, slot: str, conditions: Iterable[Condition]) -> Test:

@@ -41,7 +41,7 @@ def vendors() -> Mapping[str, Manifest]:
             if path.stem in found:
                 raise ProbeError(Reason.CONFIG, f"the vendor {path.stem} is described twice")
             found[path.stem] = read_manifest(path)
-        strays = {p.stem for p in folder.glob("*.py")} - names - {"__init__"}
+        strays = {p.stem for p in folder.glob("*.py") if not p.stem.startswith("_")} - names
         if strays:
             listed = ", ".join(sorted(strays))
             raise ProbeError(Reason.CONFIG, f"{package}: {listed} has code but no {listed}.yaml")

@@ -35,6 +35,7 @@ def prepare(session: Session, meter: Meter) -> None:
     """Prove the time zone and learn the currencies once an hour."""
     session.remember("zone", lambda: _prove_zone(session, meter))
     session.remember("currencies", lambda: session.tables["currencies"].update(_currencies(session, meter)))
+    session.remember("users", lambda: session.tables["users"].update(_users(session, meter)))
 
 
 def changes(source: Source, cursor: Cursor, now_us: int, meter: Meter) -> Iterator[Page]:
@@ -194,6 +195,22 @@ def _currencies(session: Session, meter: Meter) -> dict[str, str]:
         query(session, "SELECT t.id, t.symbol FROM currency t ORDER BY t.id", meter).data, "items", session.name
     )
     return {str(row["id"]): str(row["symbol"]) for row in rows if row.get("symbol")}
+
+
+def _users(session: Session, meter: Meter) -> dict[str, str]:
+    """Return employee -> kind of actor; empty when the role does not see employees."""
+    words = [str(word).lower() for word in session.option("integration_users") or []]
+    try:
+        answer = query(session, "SELECT t.id, t.entityid FROM employee t ORDER BY t.id", meter)
+    except ProbeError as error:
+        if error.reason in (Reason.BAD_REQUEST, Reason.FORBIDDEN):
+            return {}
+        raise
+    rows = rows_of(answer.data, "items", session.name)
+    return {
+        str(row["id"]): "integration" if any(w in str(row.get("entityid", "")).lower() for w in words) else "person"
+        for row in rows
+    }
 
 
 def _prove_zone(session: Session, meter: Meter) -> None:

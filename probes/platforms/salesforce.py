@@ -46,15 +46,18 @@ def _actor_kind(row: dict[str, object], words: list[str]) -> str:
 
 
 def _stages(session: Session, meter: Meter) -> dict[str, str]:
-    """Return stage -> state; empty when the organisation does not show its stages."""
+    """Return stage -> state: from the organisation's stages, else from how its opportunities use them."""
     try:
         rows = _query(session, "SELECT MasterLabel, IsWon, IsClosed FROM OpportunityStage", meter)
     except ProbeError as error:
-        if error.reason in (Reason.BAD_REQUEST, Reason.FORBIDDEN):
-            return {}
-        raise
-    return {
-        str(row["MasterLabel"]): "won" if row.get("IsWon") else "lost" if row.get("IsClosed") else "open"
-        for row in rows
-        if row.get("MasterLabel")
-    }
+        if error.reason not in (Reason.BAD_REQUEST, Reason.FORBIDDEN):
+            raise
+        used = "SELECT StageName, IsWon, IsClosed, COUNT(Id) n FROM Opportunity GROUP BY StageName, IsWon, IsClosed"
+        rows = _query(session, used, meter)
+    return {str(name): _stage_state(row) for row in rows if (name := row.get("MasterLabel") or row.get("StageName"))}
+
+
+def _stage_state(row: dict[str, object]) -> str:
+    if row.get("IsWon"):
+        return "won"
+    return "lost" if row.get("IsClosed") else "open"
