@@ -1,14 +1,35 @@
-"""How a bad event that the metrics room lists becomes a document in an alert."""
+"""Which documents and customers stand behind a figure that alerts: the same conditions as its count."""
 
 from __future__ import annotations
 
-from metrics.sli import EventRow
+from sqlalchemy import Connection, or_, select
+
+from metrics.definitions import Model, Sli
+from metrics.filters import Filters
+from metrics.listing import EventRow, events
+from metrics.sli import figures
+from metrics.tables import RecordRow, StateInterval, StreamRow, table
 
 from .findings import Member
 
+MOST = 2000
+"""More members than this are counted in the figure but not listed in an alert."""
 
-def member_of(event: EventRow) -> Member:
-    """Return the document behind an event; without any proof of arrival its money counts as lost, else as late."""
+_STATE, _RECORD, _STREAM = table(StateInterval), table(RecordRow), table(StreamRow)
+
+
+def bad_members(
+    conn: Connection, model: Model, sli: Sli, now_us: int, window_us: int | None = None
+) -> tuple[Member, ...]:
+    """Return what is bad in the window of an SLI: documents of an event SLI, subjects of a state SLI, none of a sample."""
+    if sli.kind == "event":
+        rows = events(conn, model, now_us, sli.name, Filters(window_us=window_us), outcome="bad", limit=MOST)
+        return tuple(_of_event(row) for row in rows)
+    return _bad_subjects(conn, model, sli, now_us) if sli.kind == "state" else ()
+
+
+def _of_event(event: EventRow) -> Member:
+    """Without any proof of arrival its money counts as lost, else as late."""
     return Member(
         platform=event.platform,
         kind=event.kind,
@@ -22,4 +43,32 @@ def member_of(event: EventRow) -> Member:
         money_minor=event.money_minor,
         currency=event.currency,
         link=event.link,
+    )
+
+
+def _bad_subjects(conn: Connection, model: Model, sli: Sli, now_us: int) -> tuple[Member, ...]:
+    (figure,) = figures(conn, model, now_us, Filters(), [sli.name], percentiles=False)
+    s, r = _STATE.c, _RECORD.c
+    query = (
+        select(r.id, _STREAM.c.platform, r.kind, r.external_id, r.number, r.entity, r.name)
+        .join_from(_STATE, _RECORD, r.id == s.subject_id)
+        .join(_STREAM, _STREAM.c.id == r.stream_id)
+        .where(s.sli == sli.name, s.outcome == "bad", s.from_us <= figure.window_to_us)
+        .where(or_(s.to_us.is_(None), s.to_us > figure.window_to_us))
+        .order_by(s.from_us, r.id)
+        .limit(MOST)
+    )
+    return tuple(
+        Member(
+            platform=row.platform,
+            kind=row.kind,
+            external_id=row.external_id,
+            number=row.number,
+            entity=row.entity,
+            customer_id=row.id,
+            customer=row.name,
+            lost=True,
+            link=model.link(row.platform, row.kind, row.external_id),
+        )
+        for row in conn.execute(query)
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from probes.clock import duration_text, from_us
 from probes.money import MoneyError, money_text
@@ -53,6 +54,11 @@ def clean(text: str, length: int = NAME_LENGTH) -> str:
     return short if len(short) <= length else short[: length - 1] + "…"
 
 
+def address(url: str) -> str:
+    """Return a web address with everything escaped that could end it early where it is shown. Source: RFC 3986."""
+    return quote(url, safe="%/:?#[]!$&'()*+,;=~", errors="replace")
+
+
 def _visible(char: str) -> str:
     if char in _BIDI or unicodedata.category(char) == "Cs":
         return "\ufffd"
@@ -90,7 +96,7 @@ def compose(kind: str, facts: Facts, *, key: str, alert: str, episode: int, publ
         subject=clean(f"[Tieout] {facts.title}", 200),
         headline=clean(f"{_VERBS[kind]}: {facts.title}", 240),
         lines=tuple(_lines(kind, facts)),
-        links=tuple((label, url) for label, url in links if url.startswith(("http://", "https://"))),
+        links=tuple((label, address(url)) for label, url in links if url.startswith(("http://", "https://"))),
         at_us=facts.at_us,
     )
 
@@ -125,10 +131,10 @@ def _document_lines(kind: str, facts: Facts) -> list[tuple[str, str]]:
     if not facts.documents:
         return []
     affected = _count(facts.documents, "document")
-    if facts.new_documents and kind == "updated":
-        affected += f", {facts.new_documents} of them new"
     if facts.customers:
         affected += f" of {_count(facts.customers, 'customer')}"
+    if facts.new_documents:
+        affected += f", {_count(facts.new_documents, 'document')} new"
     over = kind == "resolved"
     rows = [("Last affected" if over else "Affected", affected)]
     if facts.late or facts.lost:

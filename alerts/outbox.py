@@ -179,7 +179,7 @@ def attempt(send: Sender, claim: Claim, give_up_us: int, clock: Clock) -> Outcom
 
 def wait_us(attempts: int, retry_after_seconds: float | None) -> int:
     """Return how long to wait after the n-th failure: what the receiver asks for, else twice as long each time."""
-    own = min(LONGEST_WAIT_US, FIRST_WAIT_US * 2 ** min(attempts - 1, 16))
+    own = min(LONGEST_WAIT_US, FIRST_WAIT_US << min(attempts - 1, 16))
     if retry_after_seconds is None:
         return own
     return min(LONGEST_RETRY_AFTER_US, max(SECOND, int(retry_after_seconds * SECOND)))

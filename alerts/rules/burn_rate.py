@@ -16,17 +16,17 @@ from pydantic import Field
 from sqlalchemy import Connection
 
 from alerts import sight
-from alerts.evidence import member_of
-from alerts.findings import SEVERITIES, Alert, Finding, Scope, Severity, Timing, distinct, fingerprint
+from alerts.evidence import bad_members
+from alerts.findings import SEVERITIES, Alert, Finding, Member, Scope, Severity, Timing, distinct, fingerprint
 from alerts.spec import Common, Duration, Section, Share, Words
 from metrics.definitions import Model, Sli
-from metrics.sli import BurnRates, EventRow, Filters, burn, events
+from metrics.filters import Filters
+from metrics.sli import BurnRates, burn
 from probes.clock import DAY, MINUTE, duration_text
 
 TIMING = Timing(keep_firing_us=15 * MINUTE)
 PERIOD_US = 30 * DAY
 SHORTEST_US = 5 * MINUTE
-EVENTS_READ = 2000
 
 
 class Tier(Section):
@@ -68,7 +68,7 @@ class Burning:
     long_us: int
     short_us: int
     rates: BurnRates
-    bad: tuple[EventRow, ...] = ()
+    bad: tuple[Member, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,10 +153,8 @@ def _burning(conn: Connection, model: Model, spec: Spec, sli: Sli, tier: Tier, n
     item = Burning(sli, tier, long_us, short_us, rates)
     if not fires(item, spec):
         return item
-    bad = events(
-        conn, model, sli.name, Filters(), outcome="bad", from_us=now_us - long_us, to_us=now_us, limit=EVENTS_READ
-    )
-    return Burning(sli, tier, long_us, short_us, rates, tuple(bad))
+    bad = bad_members(conn, model, sli, now_us, long_us)
+    return Burning(sli, tier, long_us, short_us, rates, bad)
 
 
 def fires(item: Burning, spec: Spec) -> bool:
@@ -189,10 +187,10 @@ def _finding(facts: Facts, spec: Spec, severity: Severity, items: list[Burning],
         spec=spec.key,
         severity=severity,
         title=f"{sli.title}: error budget burns too fast",
-        since_us=min((e.at_us for e in longest.bad if e.at_us is not None), default=now_us),
+        since_us=min((m.due_us for m in longest.bad if m.due_us is not None), default=now_us),
         as_of_us=facts.horizon.get(sli.name),
         scope=Scope(flow=sli.flow, sli=sli.name, owner=spec.owner or sli.owner),
-        members=distinct(member_of(e) for e in longest.bad),
+        members=distinct(longest.bad),
         details=(
             ("Burn rate", f"{float(r.long or 0):.1f} times the budget over {duration_text(items[0].long_us)}, "
                           f"{float(r.short or 0):.1f} over {duration_text(items[0].short_us)}; "

@@ -13,11 +13,12 @@ from alerts import sight
 from alerts.findings import Alert, Finding, Member, Scope, Timing, distinct, fingerprint
 from alerts.spec import Common, Words
 from metrics.definitions import Model
-from metrics.tables import ExceptionRow, RecordRow, StreamRow, table
+from metrics.tables import Crosswalk, ExceptionRow, RecordRow, StreamRow, table
 
 TIMING = Timing()
 
-_EXCEPTION, _RECORD, _STREAM = table(ExceptionRow), table(RecordRow), table(StreamRow)
+_EXCEPTION, _RECORD = table(ExceptionRow), table(RecordRow)
+_STREAM, _CROSSWALK = table(StreamRow), table(Crosswalk)
 
 
 class Spec(Common):
@@ -61,16 +62,20 @@ def read(conn: Connection, model: Model, spec: Spec, now_us: int) -> Facts:
     """Read the open exceptions of a spec's kinds."""
     e = _EXCEPTION.c
     document, about = _RECORD.alias("document"), _STREAM.alias("about")
+    joined, customer = _CROSSWALK.alias("joined"), _RECORD.alias("customer")
     d = document.c
     query = (
         select(
             e.kind, e.cause, e.stream_id, e.message, e.since_us, e.fingerprint, e.subject_id,
             _STREAM.c.platform.label("at"), d.kind.label("document_kind"), d.external_id, d.number, d.entity,
-            d.customer_id, d.net_minor, d.open_minor, d.currency, about.c.platform.label("document_at"),
+            joined.c.customer_id, customer.c.name.label("customer"), d.net_minor, d.open_minor, d.currency,
+            about.c.platform.label("document_at"),
         )
         .join_from(_EXCEPTION, _STREAM, _STREAM.c.id == e.stream_id)
         .outerjoin(document, d.id == e.document_id)
         .outerjoin(about, about.c.id == d.stream_id)
+        .outerjoin(joined, joined.c.record_id == d.customer_id)
+        .outerjoin(customer, customer.c.id == joined.c.customer_id)
         .where(e.closed_us.is_(None))
         .order_by(e.fingerprint, e.subject_id)
     )  # fmt: skip
@@ -97,6 +102,7 @@ def _member(row: dict[str, Any], model: Model) -> Member:
         number=row["number"],
         entity=row["entity"],
         customer_id=row["customer_id"],
+        customer=row["customer"],
         lost=True,
         money_minor=minor,
         currency=row["currency"],

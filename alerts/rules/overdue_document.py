@@ -1,4 +1,7 @@
-"""Which documents are past their deadline at a step, proven absent or late: one alert per flow, step and legal entity."""
+"""Which documents are past their deadline at a step and proven absent: one alert per flow, step and legal entity.
+
+A document that arrives late leaves the alert, though it stays bad in its SLI: nobody has to look for it any more.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,9 @@ from sqlalchemy import Connection
 from alerts import sight
 from alerts.findings import Alert, Finding, Member, Scope, Severity, Timing, distinct, fingerprint
 from alerts.spec import Common, Words
-from metrics.definitions import Model
+from metrics.definitions import Model, Sli
+from metrics.filters import Filters
 from metrics.risk import LateDocument, late
-from metrics.sli import Filters
 
 TIMING = Timing()
 
@@ -28,12 +31,12 @@ class Spec(Common):
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is overdue now, how each step is called, and the streams each step is judged from."""
+    """What is overdue now; by flow and step how it is called, which SLIs it decides, and the streams it is judged from."""
 
     late: tuple[LateDocument, ...]
     titles: Mapping[tuple[str, str], str]
+    slis: Mapping[tuple[str, str], tuple[Sli, ...]]
     streams: Mapping[tuple[str, str], tuple[sight.StreamSight, ...]]
-    provisional: frozenset[str] = frozenset()
 
 
 def defaults(model: Model) -> Sequence[Spec]:
@@ -55,12 +58,17 @@ def read(conn: Connection, model: Model, spec: Spec, now_us: int) -> Facts:
     flows = [f for name, f in model.flows.items() if not spec.flow or name in spec.flow]
     streams = sight.read(conn)
     names = {f.name for f in flows}
+    steps = [(f, s) for f in flows for s in f.steps]
     return Facts(
         late=tuple(d for d in late(conn, model, now_us, Filters()) if d.flow in names),
-        titles={(f.name, s.name): f"{f.title}: {s.title}" for f in flows for s in f.steps},
-        streams={(f.name, s.name): tuple(sight.behind(model, f, s.name, streams)) for f in flows for s in f.steps},
-        provisional=frozenset(name for name, sli in model.slis.items() if sli.provisional),
+        titles={(f.name, s.name): f"{f.title}: {s.title}" for f, s in steps},
+        slis={(f.name, s.name): _decided(model, f.name, s.name) for f, s in steps},
+        streams={(f.name, s.name): tuple(sight.behind(model, f, s.name, streams)) for f, s in steps},
     )
+
+
+def _decided(model: Model, flow: str, step: str) -> tuple[Sli, ...]:
+    return tuple(sli for sli in model.slis.values() if sli.flow == flow and sli.stop == step)
 
 
 def find(facts: Facts, spec: Spec, now_us: int) -> list[Finding]:
@@ -69,7 +77,7 @@ def find(facts: Facts, spec: Spec, now_us: int) -> list[Finding]:
     def group(d: LateDocument) -> tuple[str, str, str]:
         return (d.flow, d.step, d.entity)
 
-    overdue = [d for d in facts.late if d.due_us is not None and d.due_us <= now_us]
+    overdue = [d for d in facts.late if d.lost and d.due_us <= now_us]
     return [
         _finding(facts, spec, *key, documents=list(documents), now_us=now_us)
         for key, documents in groupby(sorted(overdue, key=group), key=group)
@@ -80,7 +88,7 @@ def _finding(
     facts: Facts, spec: Spec, flow: str, step: str, entity: str, *, documents: list[LateDocument], now_us: int
 ) -> Finding:
     severity: Severity = spec.severity or "critical"
-    slis = {d.sli for d in documents if d.sli}
+    slis = facts.slis.get((flow, step), ())
     where = facts.titles.get((flow, step), f"{flow}: {step}")
     return Finding(
         fingerprint=fingerprint(spec.key, flow, step, entity),
@@ -88,17 +96,17 @@ def _finding(
         spec=spec.key,
         severity=severity,
         title=f"Overdue: {where}" + (f" ({entity})" if entity else ""),
-        since_us=min(d.due_us for d in documents if d.due_us is not None),
+        since_us=min(d.due_us for d in documents),
         as_of_us=sight.horizon_us(facts.streams.get((flow, step), ())),
         scope=Scope(
             flow=flow,
             step=step,
-            sli=min(slis, default=None),
+            sli=next((s.name for s in slis), None),
             entity=entity or None,
             owner=spec.owner or next((d.owner for d in documents if d.owner), None),
         ),
         members=distinct(_member(d) for d in documents),
-        provisional=bool(slis) and slis <= facts.provisional,
+        provisional=bool(slis) and all(s.provisional for s in slis),
     )
 
 

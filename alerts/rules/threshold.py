@@ -11,15 +11,15 @@ from pydantic import model_validator
 from sqlalchemy import Connection
 
 from alerts import sight
-from alerts.evidence import member_of
-from alerts.findings import Alert, Finding, Scope, Timing, distinct, fingerprint
+from alerts.evidence import bad_members
+from alerts.findings import Alert, Finding, Member, Scope, Timing, distinct, fingerprint
 from alerts.spec import Common, Share, Words
 from metrics.definitions import Model, Sli
-from metrics.sli import EventRow, Figure, Filters, events, figures
+from metrics.filters import Filters
+from metrics.sli import Figure, figures
 from probes.clock import MINUTE
 
 TIMING = Timing(keep_firing_us=15 * MINUTE)
-EVENTS_READ = 2000
 _NO_DATA = "no_data"
 
 
@@ -52,7 +52,7 @@ class Reading:
     sli: Sli
     figure: Figure
     blind: str | None = None
-    bad: tuple[EventRow, ...] = ()
+    bad: tuple[Member, ...] = ()
 
 
 def watched(spec: Spec, model: Model) -> list[Sli]:
@@ -95,9 +95,7 @@ def _reading(
 ) -> Reading:
     flow = model.flows.get(sli.flow or "")
     why = sight.first_blind(sight.behind(model, flow, None, streams), now_us) if flow else None
-    bad: tuple[EventRow, ...] = ()
-    if sli.kind != "sample" and crossed(figure, spec):
-        bad = tuple(events(conn, model, sli.name, Filters(), outcome="bad", limit=EVENTS_READ))
+    bad = bad_members(conn, model, sli, now_us) if crossed(figure, spec) else ()
     return Reading(sli, figure, why, bad)
 
 
@@ -144,7 +142,7 @@ def _finding(r: Reading, spec: Spec, now_us: int) -> Finding:
         since_us=now_us,
         as_of_us=r.figure.horizon_us,
         scope=Scope(flow=r.sli.flow, sli=r.sli.name, owner=spec.owner or r.sli.owner),
-        members=distinct(member_of(e) for e in r.bad),
+        members=distinct(r.bad),
         details=(
             ("Measured", _text(value(r.figure, spec), spec)),
             ("Bound", _bound(r.figure, spec)),

@@ -23,10 +23,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 @pytest.fixture(params=["sqlite", "postgresql"])
 def any_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     """Yield an empty store on each database."""
-    if request.param == "postgresql":
-        url = request.getfixturevalue("postgres")
-    else:
-        url = f"sqlite:///{tmp_path / 'tieout.sqlite'}"
-    opened = Store.open(url)
+    file = f"sqlite:///{tmp_path / 'tieout.sqlite'}"
+    opened = Store.open(request.getfixturevalue("postgres") if request.param == "postgresql" else file)
     yield opened
     opened.close()
