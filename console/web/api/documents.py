@@ -1,0 +1,110 @@
+"""`/documents`, `/customers`, `/find`: one document in full, the customers, and what a typed key means."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from console.web import figures
+from metrics.queries import customers as query
+from metrics.queries.documents import document
+from metrics.queries.find import find
+from metrics.queries.pages import Listing
+from metrics.sli import Filters
+
+from .lists import After, Format, Limit, Page, answer, whole
+from .narrowing import AskedOf, ConsoleOf
+from .problems import Problem
+from .shapes import shape
+
+router = APIRouter(tags=["Documents and customers"])
+
+
+@router.get("/documents/{platform}/{kind}/{external_id:path}")
+def one_document(platform: str, kind: str, external_id: str, console: ConsoleOf, asked: AskedOf) -> dict[str, Any]:
+    """Show one document: record, versions, references, flows, verdicts with proof, and its timeline over all platforms."""
+    with console.store.read() as conn:
+        found = document(conn, platform, kind, external_id, asked.now_us)
+    if found is None:
+        raise Problem(404, "No poll has shown this document. `/find?key=…` looks it up under any of its keys.")
+    shaped: dict[str, Any] = shape(found)
+    shaped.pop("body")  # its fields are listed as `fields`
+    return {**shaped, "link": console.model.link(platform, kind, external_id)}
+
+
+@router.get("/customers", response_model=Page)
+def customers(
+    request: Request,
+    console: ConsoleOf,
+    asked: AskedOf,
+    name: Annotated[str | None, Query(max_length=200, description="A part of the name.")] = None,
+    trouble: bool = False,
+    limit: Limit = 100,
+    after: After = None,
+    format: Format = "json",
+) -> Response:
+    """List customers, those with most stuck documents first."""
+
+    def pager(conn: Any, limit: int, after: str | None) -> Listing[Any]:
+        return query.customers_list(conn, asked.narrow, text=name, trouble_only=trouble, limit=limit, after=after)
+
+    return answer(console, request, "customers", pager, limit, after, format)
+
+
+@router.get("/customers/{customer_id}")
+def one_customer(customer_id: str, console: ConsoleOf, asked: AskedOf) -> dict[str, Any]:
+    """Show one customer: its ids on every platform, its documents by kind and state, its SLI figures."""
+    identity = _identity(customer_id)
+    with console.store.read() as conn:
+        found = query.customer_page(conn, identity)
+    if found is None:
+        raise Problem(404, "There is no such customer; `/customers` lists them.")
+    narrowed = Filters(**{**_fields(asked.filters), "customer_id": identity})
+    shaped: dict[str, Any] = shape(found)
+    return {**shaped, "slis": shape(figures.figures(console, narrowed, asked.now_us))}
+
+
+@router.get("/customers/{customer_id}/documents", response_model=Page)
+def documents_of(
+    customer_id: str,
+    request: Request,
+    console: ConsoleOf,
+    kind: Annotated[str | None, Query(max_length=100)] = None,
+    state: Annotated[str | None, Query(max_length=100)] = None,
+    limit: Limit = 100,
+    after: After = None,
+    format: Format = "json",
+) -> Response:
+    """List the documents of one customer on all platforms, the newest first."""
+    identity = _identity(customer_id)
+
+    def pager(conn: Any, limit: int, after: str | None) -> Listing[Any]:
+        return query.documents_of(conn, identity, kind=kind, state=state, limit=limit, after=after)
+
+    return answer(console, request, "documents", pager, limit, after, format)
+
+
+@router.get("/find", response_model=Page)
+def look_up(
+    request: Request,
+    console: ConsoleOf,
+    key: Annotated[str, Query(min_length=1, max_length=300)],
+    limit: Limit = 50,
+    format: Format = "json",
+) -> Response:
+    """Find records by id, number, PO number, any business key, or a customer's name."""
+    with console.store.read() as conn:
+        hits = find(conn, key, limit)
+    return answer(console, request, "found", whole(hits), limit, None, format)
+
+
+def _identity(text: str) -> int:
+    if not (text.isascii() and text.isdigit()) or int(text) >= 2**63:
+        raise Problem(404, "There is no such customer; `/customers` lists them.")
+    return int(text)
+
+
+def _fields(filters: Filters) -> dict[str, Any]:
+    return {name: getattr(filters, name) for name in Filters.__dataclass_fields__}

@@ -1,0 +1,67 @@
+"""`/flows`: how many documents of each business process stand where, and which ones."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from metrics.queries import flows as query
+from metrics.queries.pages import Listing
+
+from .lists import After, Format, Limit, Page, answer, whole
+from .narrowing import AskedOf, ConsoleOf
+from .problems import Problem
+
+router = APIRouter(tags=["Flows"])
+State = Literal["open", "done", "late", "lost", "excluded", "opening", "blind"]
+StepState = Literal["done", "waiting", "late", "lost", "blind", "duplicate", "not_needed"]
+
+
+@router.get("/flows", response_model=Page)
+def flows(request: Request, console: ConsoleOf, asked: AskedOf, format: Format = "json") -> Response:
+    """List the flows with their steps: counts per state, money at risk, latency."""
+    with console.store.read() as conn:
+        states = query.states(conn, asked.narrow, asked.from_us, asked.now_us)
+        rows = [_flow(conn, flow, states.get(flow.name, {}), asked) for flow in console.model.flows.values()]
+    return answer(console, request, "flows", whole(rows), 1, None, format)
+
+
+def _flow(conn: Any, flow: Any, states: dict[str, int], asked: AskedOf) -> dict[str, Any]:
+    order = [s.name for s in flow.steps]
+    span = (asked.narrow, asked.from_us, asked.now_us)
+    return {
+        "name": flow.name,
+        "title": flow.title,
+        "owner": flow.owner,
+        "states": states,
+        "steps": query.funnel(conn, flow.name, order, *span),
+        "latency": query.hops(conn, flow.name, order, *span),
+    }
+
+
+@router.get("/flows/{name}/instances", response_model=Page)
+def instances(
+    name: str,
+    request: Request,
+    console: ConsoleOf,
+    asked: AskedOf,
+    state: Annotated[list[State], Query()] = [],  # noqa: B006 # FastAPI copies it
+    step: Annotated[str | None, Query(max_length=200)] = None,
+    step_state: StepState | None = None,
+    limit: Limit = 100,
+    after: After = None,
+    format: Format = "json",
+) -> Response:
+    """List the documents of a flow that started in the period; with `step` and `step_state` those of one funnel bar."""
+    if name not in console.model.flows:
+        raise Problem(404, f"There is no flow {name!r}; there are {', '.join(console.model.flows)}.")
+
+    def pager(conn: Any, limit: int, after: str | None) -> Listing[Any]:
+        return query.instances(
+            conn, name, state=state, step=step, step_state=step_state, where=asked.narrow,
+            from_us=asked.from_us, to_us=asked.now_us, limit=limit, after=after,
+        )  # fmt: skip
+
+    return answer(console, request, f"{name}-documents", pager, limit, after, format)

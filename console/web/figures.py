@@ -1,0 +1,121 @@
+"""SLI figures and the records behind them as pages and routes ask for them: the one computation, its answers kept.
+
+Nothing is computed here; `metrics.sli` and `metrics.risk` are the only sources of figures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import streamlit as st
+
+from metrics import risk, sli
+from metrics.definitions import Flow
+from metrics.gather import NONE
+from metrics.listing import EventRow
+from metrics.queries.behind import behind as query
+from metrics.queries.pages import MOST, Listing
+from metrics.sight import View as Sight
+from probes.clock import DAY
+
+from .context import Console
+from .data import ask
+from .visits import last_visit_us as read_visit
+
+T = TypeVar("T")
+SPARK_DAYS = 14
+EXPORT_MOST = 200_000
+
+
+def figures(console: Console, filters: sli.Filters, now_us: int) -> list[sli.Figure]:
+    """Return the figure of every SLI."""
+    return ask(console, ("figures", filters, now_us), lambda conn: sli.figures(conn, console.model, now_us, filters))
+
+
+def slices(console: Console, name: str, by: str, filters: sli.Filters, now_us: int) -> list[tuple[str, sli.Figure]]:
+    """Return one SLI's figure per legal entity, platform, segment or currency."""
+    key = ("slices", name, by, filters, now_us)
+    return ask(console, key, lambda conn: sli.slices(conn, console.model, now_us, name, by, filters))
+
+
+def series(console: Console, name: str, from_us: int, to_us: int, grain: str, filters: sli.Filters) -> list[sli.Point]:
+    """Return one SLI's counts per hour or day; empty for an SLI that is a state, which has no buckets."""
+    key = ("series", name, from_us, to_us, grain, filters)
+    return ask(console, key, lambda conn: sli.series(conn, console.model, name, from_us, to_us, grain, filters))
+
+
+def sparkline(console: Console, figure: sli.Figure, filters: sli.Filters, now_us: int) -> list[float] | None:
+    """Return the good share of each of the last days that had data, for a small picture; None when there are too few."""
+    if figure.kind != "event":
+        return None
+    points = series(console, figure.name, now_us - SPARK_DAYS * DAY, now_us, "day", filters)
+    shares = [float(p.ratio) * 100 for p in points if p.ratio is not None]
+    return shares if len(shares) > 1 else None
+
+
+def behind(
+    console: Console,
+    figure: sli.Figure,
+    filters: sli.Filters,
+    now_us: int,
+    outcome: str | None = None,
+    reason: str | None = None,
+    limit: int = 200,
+    after: str | None = None,
+) -> Listing[EventRow]:
+    """Return the subjects behind a figure; `total` is the figure's own count."""
+    total = sum(n for (o, r), n in figure.reasons.items() if outcome in (None, o) and reason in (None, r))
+    key = ("behind", figure.name, filters, now_us, outcome, reason, limit, after)
+
+    def question(conn: Any) -> Listing[EventRow]:
+        narrowed: dict[str, Any] = {
+            "outcome": outcome,
+            "reason": reason,
+            "total": total,
+            "limit": limit,
+            "after": after,
+        }
+        return query(conn, console.model, now_us, figure.name, filters, **narrowed)
+
+    return ask(console, key, question)
+
+
+def late(console: Console, filters: sli.Filters, now_us: int) -> list[risk.LateDocument]:
+    """Return the late and lost steps."""
+    return ask(console, ("late", filters, now_us), lambda conn: risk.late(conn, console.model, now_us, filters))
+
+
+def at_risk(console: Console, filters: sli.Filters, now_us: int) -> dict[str, risk.Money]:
+    """Return money at risk per currency, each document once."""
+    return ask(console, ("at_risk", filters, now_us), lambda conn: risk.at_risk(conn, console.model, now_us, filters))
+
+
+def flow_horizon(console: Console, flow: Flow, shown_us: int) -> int | None:
+    """Return up to when every stream that a flow reads is known; None when one never was."""
+
+    def question(conn: Any) -> int | None:
+        sight = Sight(conn, console.model)
+        mark = sight.watermark(sight.flow_streams(flow))
+        return None if mark == NONE else min(mark, shown_us)
+
+    return ask(console, ("flow_horizon", flow.name, shown_us), question)
+
+
+def all_pages(listing: Callable[[int, str | None], Listing[T]]) -> list[T]:
+    """Return every row of a list, for a download; no more than a download may hold."""
+    rows: list[T] = []
+    after: str | None = None
+    while len(rows) < EXPORT_MOST:
+        found = listing(MOST, after)
+        rows += found.items
+        after = found.next
+        if after is None:
+            break
+    return rows
+
+
+def last_visit_us(shown_us: int) -> int | None:
+    """Return when this viewer was last here before this visit, from a cookie of ours; None at the first visit."""
+    found = read_visit(st.context.cookies)
+    return found if found is not None and found < shown_us else None

@@ -1,0 +1,82 @@
+"""How a difference, an exception and a document look in a table, wherever they are listed.
+
+Returns plain rows; the page decides where they stand.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from metrics.queries.breaks import Break, Trouble
+from metrics.queries.heads import Head
+
+from . import formats
+from .frame import View
+from .pages import path
+
+
+def target(view: View, head: Head | None) -> tuple[str, dict[str, str]] | None:
+    """Return where a document's page is."""
+    return (
+        None if head is None else (path("document"), view.link(of=head.platform, kind=head.kind, id=head.external_id))
+    )
+
+
+def break_row(view: View, found: Break) -> dict[str, Any]:
+    """Return a difference as a row of a table."""
+    subject, other = found.subject, found.counterpart
+    age = (found.closed_us or view.shown_us) - found.since_us
+    return {
+        "State": "open_break" if found.closed_us is None else "closed",
+        "Kind": formats.words(found.kind),
+        "Document": f"{formats.words(subject.kind)} {subject.label}" if subject else str(found.subject_id),
+        "Customer": (found.customer.name if found.customer else None) or (subject.customer_name if subject else None),
+        "Entity": found.entity,
+        "Field": formats.words(found.field),
+        "Should be": found.expected,
+        "Is": found.actual,
+        "Money": formats.money(found.money_minor, found.currency),
+        "Age": formats.duration(age),
+        "Since": found.since_us,
+        "Closed": found.closed_us,
+        "Counterpart": f"{other.platform} {other.label}" if other else "none",
+        "head": subject,
+        "other": other,
+    }
+
+
+def exception_row(view: View, found: Trouble) -> dict[str, Any]:
+    """Return an exception as a row of a table."""
+    document = found.document
+    return {
+        "State": "open_break" if found.closed_us is None else "closed",
+        "Kind": formats.words(found.kind),
+        "Cause": formats.words(found.cause),
+        "Platform": found.platform,
+        "Message": found.message,
+        "Document": f"{formats.words(document.kind)} {document.label}" if document else None,
+        "Customer": document.customer_name if document else None,
+        "Age": formats.duration((found.closed_us or view.shown_us) - found.since_us),
+        "Since": found.since_us,
+        "Closed": found.closed_us,
+        "head": document,
+    }
+
+
+def document_row(view: View, head: Head) -> dict[str, Any]:
+    """Return a record as a row of a table."""
+    return {
+        "Kind": formats.words(head.kind),
+        "Document": head.label,
+        "Platform": head.platform,
+        "Status": head.status,
+        "State": formats.words(head.state) if head.state else "not mapped",
+        "Entity": head.entity,
+        "Customer": head.customer_name,
+        "Amount": formats.money(head.amount_minor, head.currency),
+        "Open": formats.money(head.open_minor, head.currency),
+        "Created": head.created_us,
+        "Observed": head.observed_us,
+        "Digest": head.digest[:16],
+        "head": head,
+    }

@@ -1,0 +1,123 @@
+"""Where two platforms disagree, and what waits for a person: open differences and exceptions, with their money."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from console.web import figures, formats
+from console.web.context import Console
+from console.web.data import ask
+from console.web.frame import View, choose, param, show
+from console.web.pages import Page, path
+from console.web.rows import break_row, exception_row, target
+from console.web.widgets import empty, heading, number, table
+from metrics.queries import breaks as query
+from metrics.queries.pages import Listing
+
+PAGE = Page("Differences", "difference", 50)
+CLOSED = {"": "open now", "yes": "open and mended"}
+
+
+def render(console: Console, view: View) -> None:
+    """Show the page."""
+    heading(
+        "Where the platforms disagree", "A difference closes only when a later observation of both sides agrees", view
+    )
+    counts = ask(console, ("break_counts", view.narrow), lambda c: query.break_counts(c, view.narrow))
+    _counts(view, counts)
+    kinds = {"": "Every kind", **{c.kind: formats.words(c.kind) for c in counts}}
+    if (asked := param("kind")) and asked not in kinds:
+        kinds[asked] = formats.words(asked)
+    a, b = st.columns(2)
+    with a:
+        kind = choose("Kind", "kind", kinds) or None
+    with b:
+        closed = choose("Which", "closed", CLOSED) == "yes"
+    _breaks(console, view, kind, closed)
+    _exceptions(console, view, closed)
+
+
+def _counts(view: View, counts: list[query.BreakCount]) -> None:
+    if counts:
+        st.subheader(formats.plural(sum(c.count for c in counts), "open difference"), anchor=False)
+        rows = [
+            {
+                "Kind": formats.words(c.kind),
+                "Check": formats.words(c.check_name),
+                "Open": c.count,
+                "Money": formats.moneys(c.money),
+                "k": c.kind,
+            }
+            for c in counts
+        ]
+        table(
+            rows,
+            key="break-counts",
+            view=view,
+            numbers=("Open",),
+            hidden=("k",),
+            opens=lambda r: (path("differences"), view.link(kind=r["k"])),
+        )
+
+
+def _breaks(console: Console, view: View, kind: str | None, closed: bool) -> None:
+    since = int(text) if (text := param("since")).isdigit() else None
+    if since is not None:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(f"Found since **{view.instant(since)}**", width="content")
+            number("show all", path("differences"), view.link(kind=kind))
+
+    def listing(limit: int, after: str | None) -> Listing[query.Break]:
+        key = ("breaks", view.narrow, kind, closed, since, limit, after)
+        return ask(
+            console,
+            key,
+            lambda c: query.breaks(
+                c, view.narrow, open_only=not closed, kind=kind, since_us=since, limit=limit, after=after
+            ),
+        )
+
+    first = listing(200, None)
+    if not first.items:
+        empty("No difference with these filters.")
+        return
+    table(
+        [break_row(view, b) for b in first.items],
+        key="breaks",
+        view=view,
+        states=("State",),
+        times=("Since", "Closed"),
+        hidden=("head", "other"),
+        total=first.total,
+        full=lambda: [break_row(view, b) for b in figures.all_pages(listing)],
+        opens=lambda r: target(view, r["head"]),
+    )
+
+
+def _exceptions(console: Console, view: View, closed: bool) -> None:
+    def listing(limit: int, after: str | None) -> Listing[query.Trouble]:
+        key = ("exceptions", view.narrow, closed, limit, after)
+        return ask(
+            console, key, lambda c: query.exceptions(c, view.narrow, open_only=not closed, limit=limit, after=after)
+        )
+
+    first = listing(200, None)
+    st.subheader(f"{formats.plural(first.total, 'exception')} {'in all' if closed else 'to handle'}", anchor=False)
+    if not first.items:
+        empty("Nothing waits for a person.")
+        return
+    table(
+        [exception_row(view, t) for t in first.items],
+        key="exceptions",
+        view=view,
+        states=("State",),
+        times=("Since", "Closed"),
+        hidden=("head",),
+        total=first.total,
+        full=lambda: [exception_row(view, t) for t in figures.all_pages(listing)],
+        opens=lambda r: target(view, r["head"]),
+    )
+
+
+if __name__ == "__main__":
+    show("differences", render)

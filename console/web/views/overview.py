@@ -1,0 +1,256 @@
+"""Is business flowing? The headline SLIs, what is at risk in money, what changed, what could not be seen, what is firing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from alerts.queries import open_alerts
+from console.web import figures, formats
+from console.web.context import Console
+from console.web.data import ask
+from console.web.frame import View, show
+from console.web.pages import Page, path
+from console.web.widgets import empty, heading, number, state_badge, table
+from metrics.queries.changes import Outage, Turned, changes, outages
+from metrics.queries.platforms import streams_health, unseen
+from probes.clock import DAY, HOUR
+
+PAGE = Page("Overview", "monitoring", 10)
+SINCE = {"visit": "your last visit", "1h": "the last hour", "24h": "the last 24 hours", "7d": "the last 7 days"}
+_SPANS = {"1h": HOUR, "24h": DAY, "7d": 7 * DAY}
+
+
+def render(console: Console, view: View) -> None:
+    """Show the page."""
+    found = figures.figures(console, view.filters, view.shown_us)
+    horizons = [f.horizon_us for f in found if f.horizon_us is not None]
+    heading("Is business flowing?", _summary(found), view, min(horizons, default=None))
+    _cards(console, view, found)
+    left, right = st.columns(2, gap="large")
+    with left:
+        _at_risk(console, view)
+        _unseen(console, view, found)
+    with right:
+        _alerts(console, view)
+        _changed(console, view)
+
+
+def _summary(found: Sequence[Any]) -> str:
+    missed = sum(f.status == "missed" for f in found)
+    unknown = sum(f.status == "no_data" for f in found)
+    met = len(found) - missed - unknown
+    parts = [f"{met} of {formats.plural(len(found), 'objective')} met"]
+    parts += [f"{missed} missed"] if missed else []
+    parts += [f"{unknown} cannot be judged"] if unknown else []
+    return ", ".join(parts) + "."
+
+
+def _cards(console: Console, view: View, found: Sequence[Any]) -> None:
+    if not found:
+        empty("No SLI is configured for the platforms there are; `tieout check` says which roles are missing.")
+    for start in range(0, len(found), 3):
+        for column, figure in zip(st.columns(3), found[start : start + 3], strict=False):
+            with column, st.container(border=True, height="stretch"):
+                _card(console, view, figure)
+
+
+def _card(console: Console, view: View, figure: Any) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        number(f"**{formats.md(figure.title)}**", path("sli"), view.link(sli=figure.name))
+        state_badge(figure.status, _why(figure))
+    share = figure.ratio if figure.status != "no_data" else None
+    st.metric(
+        "Good share",
+        formats.percent(share),
+        f"objective {formats.percent(figure.objective)}" + (" · provisional" if figure.provisional else ""),
+        delta_color="off",
+        delta_arrow="off",
+        label_visibility="collapsed",
+        chart_data=figures.sparkline(console, figure, view.filters, view.shown_us),
+        chart_type="line",
+    )
+    if figure.status == "no_data" and figure.last_ratio is not None:
+        st.caption(f"last known {formats.percent(figure.last_ratio)}")
+    with st.container(horizontal=True, gap="small"):
+        for outcome in ("good", "bad", "pending", "blind"):
+            label = f"{formats.count(getattr(figure, outcome))} {outcome}"
+            number(label, path("sli"), view.link(sli=figure.name, outcome=outcome), _OUTCOME_HELP[outcome])
+    budget = (
+        "" if figure.budget_remaining is None else f" · error budget left {formats.percent(figure.budget_remaining, 0)}"
+    )
+    known = "never seen whole" if figure.horizon_us is None else f"known up to {view.ago(figure.horizon_us)}"
+    st.caption(f"seen {formats.percent(figure.coverage, 1)} of the window · {known}{budget}")
+
+
+_OUTCOME_HELP = {
+    "good": "Decided: in time and right.",
+    "bad": "Decided: too late, wrong, or proven absent.",
+    "pending": "Not due yet.",
+    "blind": "Due, but we could not look: neither good nor bad.",
+}
+
+
+def _why(figure: Any) -> str:
+    if figure.status == "no_data":
+        return "Too little was seen, or nothing was decided in the window. This is not success."
+    return f"Good share {formats.percent(figure.ratio, 4)} against {formats.percent(figure.objective, 4)}."
+
+
+def _at_risk(console: Console, view: View) -> None:
+    st.subheader("Money at risk", anchor=False)
+    sums = figures.at_risk(console, view.filters, view.shown_us)
+    late = figures.late(console, view.filters, view.shown_us)
+    if not late:
+        empty("No document is late or lost.")
+        return
+    rows = [
+        {
+            "Currency": currency,
+            "Late": formats.money(m.late_minor, currency),
+            "Lost": formats.money(m.lost_minor, currency),
+            "Documents": m.documents,
+            "currency": currency,
+        }
+        for currency, m in sorted(sums.items())
+    ]
+    table(
+        rows,
+        key="at-risk",
+        view=view,
+        hidden=("currency",),
+        numbers=("Documents",),
+        opens=lambda r: (path("late"), view.link(currency=r["currency"])),
+    )
+    lost = sum(d.lost for d in late)
+    with st.container(horizontal=True, gap="small"):
+        number(f"{formats.plural(len(late) - lost, 'late step')}", path("late"), view.link(lost="no"))
+        number(f"{formats.plural(lost, 'lost step')}", path("late"), view.link(lost="yes"))
+
+
+def _unseen(console: Console, view: View, found: Sequence[Any]) -> None:
+    st.subheader("What we could not see", anchor=False)
+    blind = [(f, reason, n) for f in found for (outcome, reason), n in sorted(f.reasons.items()) if outcome == "blind"]
+    for figure, reason, n in blind:
+        label = f"{formats.count(n)} blind in {formats.md(figure.title)}: {formats.md(formats.words(reason or 'no reason'))}"
+        number(label, path("sli"), view.link(sli=figure.name, outcome="blind", reason=reason))
+    dark = (
+        unseen(ask(console, ("streams", view.shown_us), lambda conn: streams_health(conn, view.shown_us)))
+        if view.live
+        else {}
+    )
+    for platform, streams in dark.items():
+        names = ", ".join(f"{s.stream} {s.state}" for s in streams[:4]) + (" …" if len(streams) > 4 else "")
+        with st.container(horizontal=True, vertical_alignment="center"):
+            state_badge(min((s.state for s in streams), key=("failing", "never", "stale").index))
+            number(f"{formats.md(platform)}: {formats.md(names)}", path("platforms"), view.link(of=platform))
+    if not blind and not dark:
+        empty("Every stream is fresh and no subject is blind.")
+
+
+def _alerts(console: Console, view: View) -> None:
+    st.subheader("Alerts", anchor=False)
+    alerts = [a for a in ask(console, ("open_alerts",), open_alerts) if a.state != "pending"]
+    if not alerts:
+        empty("No alert is firing.")
+        return
+    rows = [
+        {
+            "Severity": a.severity,
+            "State": a.state,
+            "Alert": a.title,
+            "Since": a.since_us,
+            "Documents": a.document_count,
+            "At risk": formats.moneys(_both(a)),
+            "Owner": a.owner,
+            "id": a.id,
+        }
+        for a in alerts
+    ]
+    table(
+        rows,
+        key="alerts",
+        view=view,
+        states=("Severity", "State"),
+        times=("Since",),
+        hidden=("id",),
+        opens=lambda r: (path("alerts"), view.link(alert=r["id"])),
+    )
+
+
+def _both(alert: Any) -> dict[str, int]:
+    return {c: alert.late.get(c, 0) + alert.lost.get(c, 0) for c in {*alert.late, *alert.lost}}
+
+
+def _changed(console: Console, view: View) -> None:
+    visit = figures.last_visit_us(view.shown_us)
+    options = [k for k in SINCE if k != "visit" or visit is not None]
+    st.subheader("What changed", anchor=False)
+    span = st.segmented_control(
+        "Since",
+        options,
+        default=options[0] if visit else "24h",
+        format_func=lambda o: SINCE[o],
+        required=True,
+        key="since",
+    )
+    since = visit if span == "visit" and visit is not None else view.shown_us - _SPANS.get(str(span), DAY)
+    turned = ask(
+        console, ("changes", since, view.shown_us, view.narrow), lambda c: changes(c, since, view.shown_us, view.narrow)
+    )
+    lost = ask(console, ("outages", since), lambda conn: outages(conn, since))
+    for line in turned:
+        if line.what != "decided_good":
+            _line(console, view, line, since)
+    for outage in lost:
+        _outage(view, outage)
+    if not turned and not lost:
+        empty(f"Nothing since {view.instant(since)}.")
+
+
+def _line(console: Console, view: View, line: Turned, since_us: int) -> None:
+    sli = console.model.slis.get(line.name)
+    flow = console.model.flows.get(line.name)
+    name = formats.md(sli.title if sli else flow.title if flow else formats.words(line.name))
+    money = f" · {formats.md(formats.moneys(line.money))}" if line.money else ""
+    number(f"{_WORDS[line.what].format(n=formats.count(line.count))} {name}{money}", *_target(view, line, since_us))
+
+
+_WORDS = {
+    "decided_bad": "{n} went bad:",
+    "corrected": "{n} corrected:",
+    "break_opened": "{n} new and open:",
+    "break_closed": "{n} mended:",
+    "exception_opened": "{n} to handle:",
+    "exception_closed": "{n} handled:",
+    "completed": "{n} completed:",
+}
+
+
+def _target(view: View, line: Turned, since_us: int) -> tuple[str, dict[str, str]]:
+    since = str(since_us)
+    if line.what in ("decided_bad", "corrected"):
+        return path("sli"), view.link(sli=line.name, outcome="bad" if line.what == "decided_bad" else None, since=since)
+    if line.what == "completed":
+        return path("flow"), view.link(flow=line.name, state="done")
+    if line.what.startswith("exception"):
+        return path("differences"), view.link(show="exceptions")
+    return path("differences"), view.link(
+        kind=line.name, closed="yes" if line.what == "break_closed" else None, since=since
+    )
+
+
+def _outage(view: View, outage: Outage) -> None:
+    state = "failing" if outage.back_us is None else "resolved"
+    since = f"since {view.instant(outage.first_us)}" if outage.back_us is None else f"back {view.ago(outage.back_us)}"
+    with st.container(horizontal=True, vertical_alignment="center"):
+        state_badge(state)
+        failed = formats.plural(outage.failures, "poll")
+        label = f"{formats.md(outage.platform)} {formats.md(outage.stream)}: {failed} failed, {since}"
+        number(label, path("platforms"), view.link(of=outage.platform))
+
+
+if __name__ == "__main__":
+    show("overview", render)

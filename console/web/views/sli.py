@@ -1,0 +1,207 @@
+"""One SLI: its figure, how it went, where it is worst, and every subject behind the number with its proof."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from console.web import charts, figures, formats
+from console.web.context import Console
+from console.web.frame import DEFAULT_SPAN_US, View, choose, show
+from console.web.pages import Page, path
+from console.web.widgets import empty, heading, number, state_badge, table
+from metrics.queries.pages import Listing
+from probes.clock import DAY
+
+PAGE = Page("SLIs", "speed", 20)
+OUTCOMES = {
+    "": "Every outcome",
+    "good": "good",
+    "bad": "bad",
+    "pending": "pending",
+    "blind": "blind",
+    "excluded": "excluded",
+}
+SLICES = {"entity": "legal entity", "platform": "platform", "segment": "segment", "currency": "currency"}
+
+
+def render(console: Console, view: View) -> None:
+    """Show the page."""
+    found = {f.name: f for f in figures.figures(console, view.filters, view.shown_us)}
+    if not found:
+        empty("No SLI is configured for the platforms there are.")
+        return
+    name = choose("SLI", "sli", {n: formats.plain(f.title) for n, f in found.items()}, next(iter(found)))
+    figure = found[name]
+    heading(figure.title, _sentence(figure), view, figure.horizon_us)
+    _numbers(view, figure)
+    over_time, by = st.columns([3, 2], gap="large")
+    with over_time:
+        _over_time(console, view, figure)
+    with by:
+        _slices(console, view, figure)
+    _records(console, view, figure)
+
+
+def _sentence(figure: Any) -> str:
+    window = f"{view_window(figure)}"
+    money = [f"{formats.moneys(m)} {o}" for o, m in sorted(figure.money.items()) if m and o in ("bad", "blind")]
+    owner = f" · owner **{formats.md(figure.owner)}**" if figure.owner else ""
+    return f"{window}{owner}" + (f" · {formats.md(', '.join(money))}" if money else "")
+
+
+def view_window(figure: Any) -> str:
+    """Return the length of a figure's window in words."""
+    return f"Window of {formats.duration(figure.window_to_us - figure.window_from_us)}"
+
+
+def _numbers(view: View, figure: Any) -> None:
+    cells = st.columns([2, 1, 1, 1, 1, 1, 2])
+    with cells[0], st.container(horizontal=True, vertical_alignment="center"):
+        st.metric("Good share", formats.percent(figure.ratio if figure.status != "no_data" else None))
+        state_badge(figure.status)
+    for cell, outcome in zip(cells[1:6], ("good", "bad", "pending", "blind", "excluded"), strict=True):
+        with cell:
+            st.metric(outcome.capitalize(), formats.count(getattr(figure, outcome)))
+            number("open", path("sli"), view.link(sli=figure.name, outcome=outcome))
+    with cells[6]:
+        st.metric("Objective", formats.percent(figure.objective))
+        budget = figure.budget_remaining
+        left = "" if budget is None else f"error budget left {formats.percent(budget, 0)} · "
+        st.caption(f"{left}seen {formats.percent(figure.coverage, 1)} of the window")
+    if figure.p50_us is not None:
+        latency = " · ".join(f"{p} **{formats.duration(getattr(figure, f'{p}_us'))}**" for p in ("p50", "p95", "p99"))
+        st.caption(
+            f"Latency of completed: {latency} · {formats.count(figure.incomplete_count)} not completed beside them"
+        )
+    if figure.corrected_count:
+        st.caption(f"{formats.plural(figure.corrected_count, 'verdict')} corrected by records that were seen later")
+
+
+def _over_time(console: Console, view: View, figure: Any) -> None:
+    st.subheader("Over time", anchor=False)
+    if figure.kind == "state":
+        share = formats.percent(figure.window_ratio)
+        empty(f"A state is good or bad over time: weighted by time over the window, {share} of the subjects were good.")
+        return
+    span = view.filters.window_us or DEFAULT_SPAN_US
+    grain = "hour" if span <= 2 * DAY else "day"
+    points = figures.series(console, figure.name, view.shown_us - span, view.shown_us, grain, view.filters)
+    if not any(p.good or p.bad or p.blind for p in points):
+        empty("Nothing was decided in this span.")
+        return
+    ground = charts.Ground(view.dark, view.zone)
+    picture = charts.ratio_over_time(points, figure.objective, ground)
+    alt = f"Good share per {grain} against the objective, with counts of bad and blind"
+    st.plotly_chart(picture, key="ratio", config={"displaylogo": False}, alt=alt)
+    with st.expander("The numbers in this chart"):
+        rows = [
+            {
+                "From": p.bucket_us,
+                "Good": p.good,
+                "Bad": p.bad,
+                "Blind": p.blind,
+                "Good share": formats.percent(p.ratio),
+            }
+            for p in points
+        ]
+        table(rows, key="series", view=view, times=("From",))
+    if figure.flow:
+        number(
+            "Latency over time, step by step",
+            path("flow"),
+            view.link(flow=figure.flow, hop=console.model.slis[figure.name].stop),
+        )
+
+
+def _slices(console: Console, view: View, figure: Any) -> None:
+    st.subheader("Where", anchor=False)
+    by = choose("By", "by", SLICES, "entity")
+    found = figures.slices(console, figure.name, by, view.filters, view.shown_us)
+    rows = [
+        {
+            by.capitalize(): label or "none",
+            "Good share": formats.percent(f.ratio),
+            "State": f.status,
+            "Good": f.good,
+            "Bad": f.bad,
+            "Pending": f.pending,
+            "Blind": f.blind,
+            "label": label,
+        }
+        for label, f in found
+    ]
+    opens = None if by == "currency" else (lambda r: (path("sli"), view.link(sli=figure.name, **{by: r["label"]})))
+    table(rows, key="slices", view=view, states=("State",), hidden=("label",), opens=opens)
+    reasons = sorted(((o, r or "", n) for (o, r), n in figure.reasons.items()), key=lambda x: (x[0], -x[2]))
+    st.subheader("Why", anchor=False)
+    table(
+        [{"Outcome": o, "Reason": formats.words(r) or "in time", "Count": n, "o": o, "r": r} for o, r, n in reasons],
+        key="reasons",
+        view=view,
+        states=("Outcome",),
+        hidden=("o", "r"),
+        opens=lambda r: (path("sli"), view.link(sli=figure.name, outcome=r["o"], reason=r["r"])) if r["r"] else None,
+    )
+
+
+def _records(console: Console, view: View, figure: Any) -> None:
+    st.subheader("The records behind the number", anchor=False)
+    left, right = st.columns(2)
+    with left:
+        outcome = choose("Outcome", "outcome", OUTCOMES) or None
+    reasons = {r or "": formats.words(r or "in time") for o, r in figure.reasons if o == outcome and r}
+    with right:
+        reason = (choose("Reason", "reason", {"": "Every reason", **reasons}) or None) if reasons else None
+
+    def listing(limit: int, after: str | None) -> Listing[Any]:
+        return figures.behind(console, figure, view.filters, view.shown_us, outcome, reason, limit, after)
+
+    first = listing(200, None)
+    if not first.items:
+        empty("No subject has this outcome in the window.")
+        return
+    table(
+        [_event(view, e) for e in first.items],
+        key="events",
+        view=view,
+        states=("Outcome",),
+        times=("Start", "Due", "Decided"),
+        links={"link": "open there"},
+        hidden=("platform", "kind", "id"),
+        total=first.total,
+        opens=lambda r: (path("document"), view.link(of=r["platform"], kind=r["kind"], id=r["id"])),
+        full=lambda: [_event(view, e) for e in figures.all_pages(listing)],
+    )
+
+
+def _event(view: View, event: Any) -> dict[str, Any]:
+    return {
+        "Outcome": event.outcome,
+        "Reason": formats.words(event.reason or "in time") if event.outcome != "pending" else "",
+        "Document": event.number or event.external_id,
+        "Customer": event.customer_name,
+        "Entity": event.entity,
+        "Revision": event.revision,
+        "Start": event.start_us,
+        "Due": event.due_us,
+        "Decided": event.at_us,
+        "Took": formats.duration(event.value_us),
+        "Money": formats.money(event.money_minor, event.currency),
+        "Proven by": _proof(event),
+        "Digest": event.digest[:16],
+        "link": event.link,
+        "platform": event.platform,
+        "kind": event.kind,
+        "id": event.external_id,
+    }
+
+
+def _proof(event: Any) -> str | None:
+    name = event.proof_number or event.proof_external_id
+    return f"{event.proof_platform} {name or 'has none'}" if event.proof_platform else name
+
+
+if __name__ == "__main__":
+    show("sli", render)
