@@ -39,8 +39,8 @@ def differences(step: Step, s: pd.DataFrame, r: pd.DataFrame) -> list[tuple[str,
             gap = np.abs(np.where(known, other, 0) - np.where(known, own, 0))
             differs = known & (gap > agreement.tolerance)
         else:
-            missing = NONE if own.dtype == np.int64 else None
-            differs = (own != missing) & (other != missing) & (own != other)
+            known = (own != NONE) & (other != NONE) & pd.notna(own) & pd.notna(other)
+            differs = known & (own != other)
         found.append((agreement.field, np.asarray(there & differs)))
     return found
 
@@ -63,7 +63,7 @@ def breaks(
     """Return the breaks of a step: absent counterparts once grace has passed, differing values, duplicates, former revisions."""
     if not step.path or step.optional:
         return pd.DataFrame()
-    counted = s["last"].to_numpy() & np.array([x is None for x in s["exclusion"]], dtype=bool)
+    counted = s["last"].to_numpy() & s["exclusion"].isna().to_numpy()
     money = s["money"].to_numpy()
     rows = [_absent(step, s, r, due, state, counted, money, watermark_us)]
     for field, differs in differences(step, s, r):
@@ -131,7 +131,7 @@ def _rows(
     pick = s[where]
 
     def word(values: Any) -> list[str | None]:
-        return [None if v is None or v == NONE else str(v) for v in np.asarray(values)[where]]
+        return [None if pd.isna(v) or v == NONE else str(v) for v in np.asarray(values)[where]]
 
     return pd.DataFrame(
         {

@@ -29,10 +29,17 @@ _CUSTOMERS = text("SELECT id FROM record WHERE kind = 'customer' AND id IN :ids"
     bindparam("ids", expanding=True)
 )
 
+_MATES = text(
+    "SELECT m.record_id FROM crosswalk c JOIN crosswalk m ON m.customer_id = c.customer_id WHERE c.record_id IN :ids"
+).bindparams(bindparam("ids", expanding=True))
+
 
 def connect(conn: Connection, changed: Iterable[int]) -> set[int]:
-    """Recompute the customers that these customer records belong to. Returns all records of those customers."""
-    members, edges = _component(conn, set(changed))
+    """Recompute the customers that these records belong to, or belonged to. Returns all records of those customers."""
+    start = set(changed)
+    for chunk in _chunks(sorted(start)):
+        start.update(conn.execute(_MATES, {"ids": chunk}).scalars())
+    members, edges = _component(conn, start)
     if not members:
         return set()
     groups = _groups(members, edges)

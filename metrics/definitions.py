@@ -57,18 +57,20 @@ Words = Annotated[tuple[Word, ...], BeforeValidator(_listed)]
 
 
 class Hop(_Strict):
-    """One reference along a path: `back` follows a reference that names us, `to` one that we name."""
+    """One step along a path: `back` follows a reference that names us, `to` one that we name, `same` the crosswalk."""
 
     back: Word | None = None
     to: Word | None = None
+    same: Literal["customer"] | None = None
     kind: Words
     role: Word
 
     @model_validator(mode="after")
     def _one_direction(self) -> Hop:
-        if (self.back is None) == (self.to is None):
+        if [self.back, self.to, self.same].count(None) != 2:
             raise ValueError(
-                "a hop says either `back: REFERENCE` (records that name it) or `to: REFERENCE` (records it names)"
+                "a hop says one of `back: REFERENCE` (records that name it), `to: REFERENCE` (records it names) or"
+                " `same: customer` (the records that the crosswalk holds to be the same customer)"
             )
         return self
 

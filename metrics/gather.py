@@ -133,10 +133,9 @@ class _Walks:
             if start
             else "(SELECT id AS subject, id AS record_id FROM subject)"
         )
+        given = {"kind": path[-1].back or path[-1].to}
         for select in _hop(path[-1], origin):
-            self._conn.execute(
-                text(f"INSERT INTO {name} {select} ON CONFLICT DO NOTHING"), {"kind": path[-1].back or path[-1].to}
-            )
+            self._conn.execute(text(f"INSERT INTO {name} {select} ON CONFLICT DO NOTHING"), given)
         return name
 
     def drop(self) -> None:
@@ -145,8 +144,13 @@ class _Walks:
             self._conn.exec_driver_sql(f"DROP TABLE {name}")
 
 
-def _hop(hop: Hop, origin: str) -> tuple[str, str]:
-    """Return the two selects of a hop: by id, and by business key. `WHERE true` lets SQLite tell ON CONFLICT from a join."""
+def _hop(hop: Hop, origin: str) -> tuple[str, ...]:
+    """Return the selects of a hop: by id, and by business key. `WHERE true` lets SQLite tell ON CONFLICT from a join."""
+    if hop.same:
+        return (
+            f"SELECT f.subject, x.record_id, NULL FROM {origin} f JOIN crosswalk x ON x.customer_id = f.record_id"
+            " WHERE x.record_id <> f.record_id",
+        )
     if hop.back:
         return (
             f"SELECT f.subject, r.record_id, SUM(r.amount_minor) FROM {origin} f JOIN reference r ON r.to_id = f.record_id"

@@ -82,13 +82,14 @@ class Source:
 
 @dataclass(slots=True)
 class Landed:
-    """What the pages of a poll left behind; `seen` are the record ids they showed."""
+    """What the pages of a poll left behind; `seen` are the identities they showed, `shown` the platform's own ids."""
 
     records: int = 0
     new: int = 0
     versions: int = 0
     quarantined: int = 0
     seen: set[int] = field(default_factory=set)
+    shown: set[str] = field(default_factory=set)
 
 
 def land(conn: Connection, page: Page, source: Source, toucher: Toucher, landed: Landed) -> None:
@@ -109,7 +110,7 @@ def land(conn: Connection, page: Page, source: Source, toucher: Toucher, landed:
     insert_heads(conn, heads.values())
     customers = [rid for rid, record in moved.items() if record.kind == "customer"]
     if customers:
-        connect(conn, customers)
+        toucher.touch_members(conn, connect(conn, customers))
     toucher.touch(conn, source.platform, moved)
     toucher.touch_customers(conn, _customers_of(moved.values(), source.platform))
     _note_scopes(conn, moved.values(), source, page.observed_us)
@@ -120,6 +121,7 @@ def land(conn: Connection, page: Page, source: Source, toucher: Toucher, landed:
     landed.versions += len(fresh) + len(changed)
     landed.quarantined += len(page.bad)
     landed.seen.update(observed)
+    landed.shown.update(record.id for record in page.records)
 
 
 def _versions(page: Page, source: Source) -> dict[int, list[Version]]:

@@ -187,8 +187,10 @@ def _step_intervals(
 ) -> Iterable[tuple[object, ...]]:  # fmt: skip
     rows = frames.steps[step.name]
     by_subject: dict[int, list[Counterpart]] = defaultdict(list)
-    for subject, rid, entity, currency in _listed(rows, "subject", "id", "entity", "currency"):
-        by_subject[subject].append(Counterpart(rid, (entity, currency or ""), ordered[rid]))
+    for subject, rid, entity in _listed(rows, "subject", "id", "entity"):
+        last = ordered[rid][-1].record
+        scope = (entity, last.currency or last.attributes.get("currency") or "")
+        by_subject[subject].append(Counterpart(rid, scope, ordered[rid]))
     sight = context.sights[step.name]
     fields = [a.field for a in step.agree]
     if sight.watermark_us == NONE:

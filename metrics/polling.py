@@ -31,7 +31,7 @@ _MIN_HELD = 2
 
 @dataclass(frozen=True, slots=True)
 class PollSummary:
-    """What one poll did. Time: aware in microseconds UTC; `watermark_us` is the stream's afterwards."""
+    """What one poll did. Time: microseconds UTC; `watermark_us` is the stream's afterwards; `shown` the ids a read found."""
 
     platform: str
     stream: str
@@ -43,6 +43,7 @@ class PollSummary:
     versions: int
     quarantined: int
     watermark_us: int | None
+    shown: frozenset[str] = frozenset()
 
 
 def register(store: Store, platforms: Mapping[str, Platform]) -> None:
@@ -57,7 +58,7 @@ def register(store: Store, platforms: Mapping[str, Platform]) -> None:
                     "kind": spec.kind,
                     "interval_us": spec.interval_seconds * SECOND,
                     "visibility_us": spec.visibility_delay_seconds * SECOND,
-                    "reads_by": ",".join(spec.reads_by),
+                    "finds": ",".join(sorted({by for by, _ in spec.finds})),
                 }
                 if sid in known:
                     conn.execute(update(STREAM).where(STREAM.c.id == sid).values(**values))
@@ -218,6 +219,7 @@ def _finish(
     return PollSummary(
         source.platform, stream.spec.name, kind, report.status, report.reason.value if report.reason else None,
         report.message or None, landed.records, landed.versions, landed.quarantined, watermark,
+        frozenset(landed.shown),
     )  # fmt: skip
 
 

@@ -137,12 +137,13 @@ def _choose(step: Step, hits: pd.DataFrame, s: pd.DataFrame) -> pd.DataFrame:
     if step.take == "parts":
         alone = pd.Series(sid).groupby(sid).transform("size").to_numpy() == 1
         covered |= alone
-    return hits.loc[covered | ~comparable].drop_duplicates("sid")
+    complete: pd.DataFrame = hits[covered | ~comparable]
+    return complete.drop_duplicates("sid")
 
 
 def _amounts(step: Step, hits: pd.DataFrame) -> Array:
     column = "applied" if step.amount == "applied" else f"r_{step.amount}"
-    return hits[column].to_numpy() if step.amount else np.full(len(hits), NONE)
+    return np.asarray(hits[column]) if step.amount else np.full(len(hits), NONE)
 
 
 def _place(s: pd.DataFrame, chosen: pd.DataFrame) -> pd.DataFrame:

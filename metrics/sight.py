@@ -47,7 +47,7 @@ class View:
     def _sight(self, conn: Connection, role: str, kinds: Sequence[str], subjects: Sequence[int]) -> Sight:
         streams = self.read_by(role, kinds)
         scopes = frozenset().union(*(self._scopes[s] for s in streams))
-        readable = [s for s in streams if self.rows[s].reads_by]
+        readable = [s for s in streams if self.rows[s].finds]
         asked = _asked(conn, readable, subjects) if readable else None
         return Sight(self.watermark(streams), scopes, asked, lambda: [_runs(conn, s) for s in streams])
 

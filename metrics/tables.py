@@ -61,7 +61,7 @@ class StreamRow(SQLModel, table=True):
     first_complete_us: int | None = _big(null=True)
     interval_us: int = _big()
     visibility_us: int = _big()
-    reads_by: str = ""
+    finds: str = ""  # names under which a direct read finds counterparts; empty: absence rests on the watermark alone
     schema_digest: str | None = None
     api_version: str | None = None
 

@@ -15,9 +15,9 @@ from probes.record import Record
 
 from .definitions import Flow, Hop, Model
 from .store import bulk_insert, upsert_clause
-from .tables import RecordKey, ReferenceRow, Touch, table
+from .tables import Crosswalk, RecordKey, ReferenceRow, Touch, table
 
-REFERENCE, KEY, TOUCH = table(ReferenceRow), table(RecordKey), table(Touch)
+REFERENCE, KEY, TOUCH, CROSSWALK = table(ReferenceRow), table(RecordKey), table(Touch), table(Crosswalk)
 _TOUCH_COLUMNS = ("flow", "subject_id")
 _ONCE = upsert_clause(TOUCH, _TOUCH_COLUMNS)
 _CHUNK = 500
@@ -64,6 +64,10 @@ class Toucher:
                     rows.update((spot.flow, subject) for subject in walk_back(conn, ids, spot.back))
         note(conn, rows)
 
+    def touch_members(self, conn: Connection, members: Iterable[int]) -> None:
+        """Note customers whose crosswalk was drawn anew."""
+        note(conn, {(flow, rid) for flow in self._active for rid in members})
+
     def touch_customers(self, conn: Connection, customers: Iterable[int]) -> None:
         """Note customers that a document may have made active, unless they were active before that document."""
         for flow in self._active:
@@ -88,10 +92,21 @@ def walk_back(conn: Connection, ids: Sequence[int], hops: Sequence[Hop]) -> list
     """Return the records at the start of a path that ends in `ids`; `hops` are given from the end."""
     frontier = list(ids)
     for hop in hops:
-        frontier = named_by(conn, frontier, hop.back) if hop.back else naming(conn, frontier, hop.to or "")
+        if hop.same:
+            frontier = same_customer(conn, frontier)
+        else:
+            frontier = named_by(conn, frontier, hop.back) if hop.back else naming(conn, frontier, hop.to or "")
         if not frontier:
             break
     return frontier
+
+
+def same_customer(conn: Connection, ids: Sequence[int]) -> list[int]:
+    """Return the records that stand for the customers these records belong to."""
+    found: set[int] = set()
+    for chunk in _chunks(ids):
+        found.update(conn.execute(select(CROSSWALK.c.customer_id).where(CROSSWALK.c.record_id.in_(chunk))).scalars())
+    return sorted(found)
 
 
 def named_by(conn: Connection, ids: Sequence[int], kind: str) -> list[int]:

@@ -93,7 +93,7 @@ def _exclusions(s: pd.DataFrame, context: Context) -> Array:
     words = {
         "test": s["test"].to_numpy() != 0,
         "before_watch_start": s["start_us"].to_numpy() < since,
-        "exempt": np.array([x is not None for x in exempt], dtype=bool),
+        "exempt": pd.notna(exempt),
         "not_posted": s["entity"].isin(context.not_posted).to_numpy(),
     }
     choices = [exempt if word == "exempt" else np.full(len(s), word, dtype=object) for word in words]
@@ -237,7 +237,7 @@ def _instances(flow: Flow, s: pd.DataFrame, steps: pd.DataFrame) -> pd.DataFrame
     due = steps["due_us"].to_numpy().reshape(len(names), count)
     exclusion = s["exclusion"].to_numpy()
     withdrawn = (states == "excluded").any(axis=0)
-    excluded = np.array([x is not None for x in exclusion], dtype=bool) | withdrawn
+    excluded = pd.notna(exclusion) | withdrawn
 
     def any_of(word: str) -> Array:
         return np.asarray((states == word).any(axis=0))
@@ -298,7 +298,7 @@ def _events(
         then = reach(flow, step, s, frames, due)
         outcome, reason = _disagreeing(step, s, then, outcome, reason)
     exclusion = s["exclusion"].to_numpy()
-    outside = np.array([x is not None for x in exclusion], dtype=bool)
+    outside = pd.notna(exclusion)
     outcome, reason = np.where(outside, "excluded", outcome), np.where(outside, exclusion, reason)
     latest = r["latest"].to_numpy()
     decided = np.isin(outcome, ("good", "bad", "excluded"))
@@ -324,7 +324,8 @@ def _events(
             "corrected_us": _corrected(outcome, r["first_observed_us"].to_numpy(), due, sight),
         }
     )
-    return rows.loc[start != FOREVER]
+    begun: pd.DataFrame = rows[start != FOREVER]
+    return begun
 
 
 def _disagreeing(step: Step, s: pd.DataFrame, then: pd.DataFrame, outcome: Array, reason: Array) -> tuple[Array, Array]:

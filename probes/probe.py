@@ -70,8 +70,9 @@ class StreamSpec(msgspec.Struct, frozen=True):
 
     `covers` names what its watermark proves: created, changed, deleted. `uncovered` are fields its change stamp does not
     move (balances, payment status): those are re-read. `visibility_delay_seconds`: rows may become readable this late.
-    Each window reads `overlap_seconds` of the one before again. `reads_by` are the key names `read` accepts. `log` is true
-    when each row is an event that never changes.
+    Each window reads `overlap_seconds` of the one before again. `reads_by` are the key names `read` accepts. `finds`
+    says under which of them another record's key leads here: (name for `read`, key without its value). `log` is true when
+    each row is an event that never changes.
     """
 
     name: str
@@ -82,6 +83,7 @@ class StreamSpec(msgspec.Struct, frozen=True):
     overlap_seconds: int = 0
     interval_seconds: int = 60
     reads_by: tuple[str, ...] = ()
+    finds: tuple[tuple[str, str], ...] = ()
     reread_seconds: int | None = None
     sweeps: bool = False
     log: bool = False

@@ -21,6 +21,7 @@ from ..connect import credential
 from ..errors import ProbeError, Reason
 from ..manifest import Manifest, StreamDescription, read_manifest
 from ..mapping import compile_map
+from ..mapspec import MapSpec
 from ..platform import BoundPlatform, BoundStream
 from ..probe import Platform, StreamSpec
 from ..settings import PlatformSettings, StreamSettings, merged
@@ -133,10 +134,27 @@ def _source(session: Session, name: str, described: StreamDescription | None, ow
         "id_path": spec.id.path[0] if spec.id.path else "",
         "key_paths": {key.by: key.path for key in spec.keys},
     }
-    return Source(session, name, described, own, _spec(name, described, own, mapper.fields), mapper, params)
+    stream = _spec(name, described, own, mapper.fields, _finds(session.name, described, spec))
+    return Source(session, name, described, own, stream, mapper, params)
 
 
-def _spec(name: str, described: StreamDescription, own: StreamSettings, fields: tuple[str, ...]) -> StreamSpec:
+def _finds(platform: str, described: StreamDescription, spec: MapSpec) -> tuple[tuple[str, str], ...]:
+    """Return where a read by a reference's own field finds the records that name another: (field, key without its value)."""
+    return tuple(
+        (path, ref.to.replace("self/", f"{platform}/", 1) if ref.to.startswith("self/") else ref.to)
+        for ref in spec.references
+        for path in ([ref.path] if isinstance(ref.path, str) else list(ref.path))
+        if path in described.reads_by
+    )
+
+
+def _spec(
+    name: str,
+    described: StreamDescription,
+    own: StreamSettings,
+    fields: tuple[str, ...],
+    finds: tuple[tuple[str, str], ...],
+) -> StreamSpec:
     return StreamSpec(
         name=name,
         kind=described.kind,
@@ -146,6 +164,7 @@ def _spec(name: str, described: StreamDescription, own: StreamSettings, fields: 
         overlap_seconds=described.overlap,
         interval_seconds=own.interval or described.interval,
         reads_by=tuple(described.reads_by),
+        finds=finds,
         reread_seconds=described.reread,
         sweeps=described.sweeps,
         log=described.log,
