@@ -59,7 +59,7 @@ def _sight(conn: Connection, stream: dict[str, object]) -> StreamSight:
     r = _RUN.c
     runs = conn.execute(
         select(r.status, r.reason, r.message, r.started_us, r.finished_us)
-        .where(r.stream_id == stream["id"], r.finished_us.is_not(None), r.kind.in_(("changes", "sweep", "reread")))
+        .where(r.stream_id == stream["id"], r.finished_us.is_not(None), r.kind == "changes")
         .order_by(r.started_us.desc())
         .limit(RUNS_READ)
     ).all()
@@ -90,9 +90,10 @@ def first_load(conn: Connection, streams: Iterable[StreamSight], now_us: int) ->
 
 def behind(model: Model, flow: Flow, step: str | None, streams: Iterable[StreamSight]) -> list[StreamSight]:
     """Return the streams that a flow, or one of its steps, is judged from."""
-    steps = [s for s in flow.steps if step is None or s.name == step]
+    paths = [s.path for s in flow.steps if (not s.optional if step is None else s.name == step)]
+    paths += [extra.path for extra in (flow.revisions, flow.split) if extra is not None]
     wanted = {(flow.anchor.role, kind) for kind in flow.anchor.kind}
-    wanted |= {(hop.role, kind) for s in steps for hop in s.path for kind in hop.kind}
+    wanted |= {(hop.role, kind) for path in paths for hop in path for kind in hop.kind}
     names = {(name, kind) for role, kind in wanted for name in model.with_role(role)}
     return [s for s in streams if (s.platform, s.kind) in names]
 
