@@ -16,8 +16,9 @@ from sqlalchemy.exc import SQLAlchemyError
 import alerts.tables
 from alerts.settings import problems
 from metrics.definitions import DefinitionError, Model, load_model
-from metrics.intake import register
+from metrics.polling import register
 from metrics.store import Store, StoreError
+from metrics.touching import Toucher
 from probes.clock import Clock, system_clock, to_us
 from probes.errors import ProbeError
 from probes.platforms import load_platforms
@@ -42,6 +43,7 @@ class Workspace:
     control: Store
     platforms: Mapping[str, Platform]
     model: Model
+    toucher: Toucher
 
     def now_us(self) -> int:
         """Return the present instant."""
@@ -68,7 +70,7 @@ def open_workspace(
     model = open_model(settings, platforms)
     store = open_store(settings.store_url)
     register(store, platforms)
-    return Workspace(settings, clock, store, open_store(settings.store_url), platforms, model)
+    return Workspace(settings, clock, store, open_store(settings.store_url), platforms, model, Toucher(model))
 
 
 def open_platforms(

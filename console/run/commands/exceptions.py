@@ -1,0 +1,57 @@
+"""`tieout exceptions`: what must a person handle: dead letters, rejected documents, rows that could not be read?"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from metrics.queries.breaks import Trouble
+from metrics.queries.breaks import exceptions as listed
+
+from ..output import Answer, Column, Item, instant
+from ..question import Question, answering, refuse
+
+COLUMNS = (
+    Column("kind", "kind"),
+    Column("platform", "platform"),
+    Column("cause", "cause"),
+    Column("document", "number"),
+    Column("message", "message"),
+    Column("since", "since"),
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("exceptions")(answering(exceptions))
+
+
+def exceptions(
+    question: Question,
+    kind: Annotated[str | None, typer.Option(help="Only this kind, for example dead_letter.")] = None,
+    closed: Annotated[bool, typer.Option("--closed", help="Also those that were handled.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most this many rows.")] = 100,
+) -> Answer:
+    """List what a person must handle."""
+    refuse(question, "exceptions", "as-of", "flow", "period")
+    with question.workspace.store.read() as conn:
+        listing = listed(conn, question.narrow, open_only=not closed, kind=kind, limit=limit)
+    head = {**question.head(), "total": listing.total}
+    return Answer([trouble_item(t) for t in listing.items], COLUMNS, head, listing.next, empty="nothing to handle")
+
+
+def trouble_item(t: Trouble) -> Item:
+    """Return one exception."""
+    return {
+        "fingerprint": t.fingerprint,
+        "kind": t.kind,
+        "cause": t.cause,
+        "platform": t.platform,
+        "number": t.document.label if t.document else None,
+        "external_id": t.document.external_id if t.document else None,
+        "customer": t.document.customer_name if t.document else None,
+        "message": t.message,
+        "since": instant(t.since_us),
+        "closed": instant(t.closed_us),
+    }

@@ -1,0 +1,75 @@
+"""`tieout find KEY`: which records carry this number, id or name, and where do they stand?"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from metrics.queries.find import Hit
+from metrics.queries.find import find as search
+from metrics.queries.flows import instances_of
+
+from ..output import Answer, Column, Item, amount, instant
+from ..question import Question, answering, refuse
+from .flows import instance_item
+
+COLUMNS = (
+    Column("platform", "platform"),
+    Column("kind", "kind"),
+    Column("number", "number"),
+    Column("id", "external_id"),
+    Column("entity", "entity"),
+    Column("customer", "customer"),
+    Column("state", "state"),
+    Column("amount", "amount", True),
+    Column("found by", "found_by"),
+    Column("flow", "stands"),
+    Column("seen", "observed"),
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("find")(answering(find))
+
+
+def find(
+    question: Question,
+    key: Annotated[str, typer.Argument(help="An id, number, PO number, business key, or the start of a name.")],
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most this many rows.")] = 50,
+) -> tuple[Answer, int]:
+    """Find records by any key. Exit code 1 when there is none."""
+    refuse(question, "find", "as-of", "period", "flow", "segment", "customer")
+    f = question.filters
+    with question.workspace.store.read() as conn:
+        hits = [
+            h
+            for h in search(conn, key, limit)
+            if f.platform in (None, h.head.platform) and f.entity in (None, h.head.entity)
+        ]
+        items = [{**hit_item(h), "flows": [instance_item(i) for i, _ in instances_of(conn, h.head.id)]} for h in hits]
+    for item in items:
+        item["stands"] = [f"{i['flow']}: {i['state']}" for i in item["flows"]]
+    return Answer(items, COLUMNS, {**question.head(), "key": key}, empty=f"nothing is known as {key}"), int(not items)
+
+
+def hit_item(h: Hit) -> Item:
+    """Return one record found and how."""
+    head = h.head
+    return {
+        "platform": head.platform,
+        "kind": head.kind,
+        "external_id": head.external_id,
+        "number": head.label,
+        "entity": head.entity,
+        "customer": head.customer_name,
+        "status": head.status,
+        "state": head.state,
+        "amount": amount(head.amount_minor, head.currency),
+        "created": instant(head.created_us),
+        "observed": instant(head.observed_us),
+        "digest": head.digest,
+        "found_by": h.by,
+        "exact": h.exact,
+    }

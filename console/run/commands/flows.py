@@ -1,0 +1,120 @@
+"""`tieout flows`: where do documents stand on their way, and which are stuck?"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from metrics.queries.flows import Instance, funnel, hops, instances
+
+from ..output import Answer, Column, Item, amount, amounts, instant, lasting
+from ..question import Question, WrongInput, answering, refuse
+
+STEPS = (
+    Column("flow", "flow"),
+    Column("step", "step"),
+    Column("reached", "done", True),
+    Column("waiting", "waiting", True),
+    Column("late", "late", True),
+    Column("lost", "lost", True),
+    Column("blind", "blind", True),
+    Column("p50", "p50", True),
+    Column("p95", "p95", True),
+    Column("late or lost", "at_risk", True),
+)
+DOCUMENTS = (
+    Column("document", "number"),
+    Column("platform", "platform"),
+    Column("entity", "entity"),
+    Column("customer", "customer"),
+    Column("state", "state"),
+    Column("step", "step"),
+    Column("reason", "reason"),
+    Column("due", "due"),
+    Column("at risk", "at_risk", True),
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("flows")(answering(flows))
+
+
+def flows(
+    question: Question,
+    name: Annotated[str | None, typer.Argument(help="One flow; without it, all of them.")] = None,
+    state: Annotated[
+        list[str] | None, typer.Option(help="List the documents in this state: open, late, lost, blind, done …")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most this many rows.")] = 100,
+) -> Answer:
+    """Show each step of each flow, or with --state the documents behind the counts."""
+    refuse(question, "flows", "as-of")
+    model = question.workspace.model
+    chosen = name or question.filters.flow
+    if chosen is not None and chosen not in model.flows:
+        raise WrongInput(f"{chosen}: there is no such flow. There are: {', '.join(model.flows)}.")
+    if state:
+        return _documents(question, chosen, state, limit)
+    items = [item for flow in ([chosen] if chosen else model.flows) for item in _steps(question, flow)]
+    return Answer(items, STEPS, question.head(), notes=model.notes, empty="no flow is judged yet")
+
+
+def _steps(question: Question, flow: str) -> list[Item]:
+    names = [step.name for step in question.workspace.model.flows[flow].steps]
+    span = (question.from_us, question.until_us if question.from_us else None)
+    with question.workspace.store.read() as conn:
+        counted = funnel(conn, flow, names, question.narrow, *span)
+        timed = {hop.step: hop for hop in hops(conn, flow, names, question.narrow, *span)}
+    items = []
+    for step in counted:
+        hop = timed.get(step.step)
+        states = {
+            s: step.counts.get(s, 0) for s in ("done", "waiting", "late", "lost", "blind", "duplicate", "not_needed")
+        }
+        risk: dict[str, int] = {}
+        for sums in (step.money.get("late", {}), step.money.get("lost", {})):
+            for currency, minor in sums.items():
+                risk[currency] = risk.get(currency, 0) + minor
+        percentiles = {p: lasting(getattr(hop, f"{p}_us") if hop else None) for p in ("p50", "p95", "p99")}
+        items.append({"flow": flow, "step": step.step, **states, **percentiles, "at_risk": amounts(risk)})
+    return items
+
+
+def _documents(question: Question, flow: str | None, state: list[str], limit: int) -> Answer:
+    with question.workspace.store.read() as conn:
+        listing = instances(
+            conn,
+            flow,
+            state=state,
+            where=question.narrow,
+            from_us=question.from_us,
+            to_us=question.until_us if question.from_us else None,
+            limit=limit,
+        )
+    items = [instance_item(row) for row in listing.items]
+    return Answer(items, DOCUMENTS, {**question.head(), "total": listing.total}, listing.next)
+
+
+def instance_item(row: Instance) -> Item:
+    """Return one document on its way."""
+    anchor = row.anchor
+    return {
+        "flow": row.flow,
+        "platform": anchor.platform if anchor else None,
+        "kind": anchor.kind if anchor else None,
+        "external_id": anchor.external_id if anchor else None,
+        "number": anchor.label if anchor else None,
+        "revision": row.revision,
+        "entity": row.entity,
+        "customer": anchor.customer_name if anchor else None,
+        "state": row.state,
+        "reason": row.reason,
+        "step": row.step,
+        "started": instant(row.started_us),
+        "due": instant(row.due_us),
+        "completed": instant(row.completed_us),
+        "money": amount(row.money_minor, row.currency),
+        "at_risk": amount(row.risk_minor, row.currency),
+    }
