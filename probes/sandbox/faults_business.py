@@ -51,7 +51,8 @@ def fresh_invoice(world: World, key: str, given: Given, plan: Given) -> Invoice:
     """Bill a live subscription once more and finalise at once; it is paid by transfer, weeks later."""
     entity = entity_for(world, key, given, documents_only=True)
     live = [s for s in _subscriptions(world) if s.live and s.entity is entity and s.row["status"] == "active"]
-    live = [s for s in live if s.deal.net_minor(entity.code) > 0 and s.deal.bill_to.erp_block is None]
+    live = [s for s in live if s.deal.currency == entity.currency and s.deal.bill_to.erp_block is None]
+    live = [s for s in live if s.deal.net_minor(entity.code) > 0]
     if not live:
         raise ValueError(f"no live subscription of {entity.code} to bill: advance the company first")
     invoice = billing.draft(world, world.rng("victim", key).choice(live), key, "subscription_update")

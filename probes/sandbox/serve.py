@@ -1,5 +1,6 @@
 """How is the company put on the network? One server with every platform under its prefix, or the same app in process."""
 
+import socket
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -49,9 +50,14 @@ class Running:
     stop: Callable[[], None]
 
 
-def served_app(company: Company, clock: Clock, base_url: str = "http://sandbox") -> App:
-    """Build the app of all platforms, mounted under `/salesforce`, `/stripe`, …; `base_url` has no trailing slash."""
-    private_pem, public_pem = _key_pair(company.data_dir)
+def served_app(
+    company: Company, clock: Clock, base_url: str = "http://sandbox", private_key_pem: bytes | None = None
+) -> App:
+    """Build the app of all platforms, mounted under `/salesforce`, `/stripe`, …; `base_url` has no trailing slash.
+
+    The key that clients of the ERP sign with is the one given, else the one in the data directory, else a new one.
+    """
+    private_pem, public_pem = _key_pair(company.data_dir, private_key_pem)
     served = Served(company, clock, base_url.rstrip("/"), public_pem)
     modules = (salesforce, stripe, netsuite, zendesk, rabbitmq, control)
     mounts = {f"/{name}": module.app(served) for name, module in zip(PLATFORMS, modules, strict=True)}
@@ -63,8 +69,9 @@ def serve(company: Company, host: str = "127.0.0.1", base_port: int = 0, clock: 
 
     Errors: OSError when the port is taken.
     """
-    server = waitress.create_server(_starting, host=host, port=base_port, threads=8, ident=None)
-    base_url = f"http://{host}:{server.effective_port}"
+    listener = socket.create_server((host, base_port))  # bound here, so that a taken port leaves nothing half open
+    server = waitress.create_server(_starting, sockets=[listener], threads=8, ident=None)
+    base_url = f"http://{host}:{listener.getsockname()[1]}"
     app = served_app(company, clock or Clock(max(company.start_us, company.world.now_us), speed=1.0), base_url)
     server.application = app
     thread = threading.Thread(target=server.run, name="sandbox", daemon=True)
@@ -83,15 +90,14 @@ def _starting(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
     return Response("starting\n", status=503)(environ, start_response)
 
 
-def _key_pair(data_dir: Path | None) -> tuple[bytes, bytes]:
-    """Return private and public PEM of the ERP client; the private one is kept in the data directory."""
+def _key_pair(data_dir: Path | None, given_pem: bytes | None) -> tuple[bytes, bytes]:
+    """Return private and public PEM of the ERP client; a new private one is kept in the data directory."""
     path = data_dir / KEY_NAME if data_dir is not None else None
-    if path is not None and path.exists():
-        private = load_pem_private_key(path.read_bytes(), None)
-    else:
-        private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    if given_pem is None and path is not None and path.exists():
+        given_pem = path.read_bytes()
+    private = load_pem_private_key(given_pem, None) if given_pem else rsa.generate_private_key(65537, 2048)
     private_pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     if path is not None and not path.exists():
+        path.touch(mode=0o600)
         path.write_bytes(private_pem)
-        path.chmod(0o600)
     return private_pem, private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
