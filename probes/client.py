@@ -29,6 +29,7 @@ from .wire import DeadlineTransport, remaining, until
 
 for _name in ("httpx", "httpcore"):
     logging.getLogger(_name).setLevel(logging.WARNING)  # their INFO lines hold query strings
+logging.getLogger("stamina").setLevel(logging.ERROR)  # retries are counted in the meter
 
 MAX_REDIRECTS = 3
 AGENT = "tieout-probe (read-only)"
@@ -91,7 +92,7 @@ class Client:
             try:
                 answer = self._authorised(request, meter)
             except ProbeError as error:
-                wait = self._wait(error, meter)
+                wait = self._wait(error)
                 if wait is False:
                     raise
                 answer = self._again(request, meter, wait)
@@ -121,38 +122,38 @@ class Client:
                 answer = self._follow(request, meter)
         except ProbeError as error:
             self.throttle.breaker.told(ok=error.reason not in _DOWN)
+            meter.throttled += error.reason is Reason.RATE_LIMIT
             raise self._placed(error) from None
         self.throttle.breaker.told(ok=True)
         return answer
 
     def _again(self, request: Request, meter: Meter, first_wait: float | bool) -> Answer:
-        tries = iter([first_wait])
+        tries, left = iter([first_wait]), self.spec.attempts - 1
 
         def once() -> Answer:
+            nonlocal left
             for wait in tries:
                 raise _Later(wait)
+            left -= 1
             return self._authorised(request, meter)
 
         def decide(error: Exception) -> float | bool:
             if isinstance(error, _Later):
                 return error.wait
-            return isinstance(error, ProbeError) and self._wait(error, meter)
+            return left > 0 and isinstance(error, ProbeError) and self._wait(error)
 
         for attempt in stamina.retry_context(on=decide, attempts=self.spec.attempts, timeout=None, wait_initial=0.2):
             with attempt:
                 return once()
         raise AssertionError("stamina always returns or raises")
 
-    def _wait(self, error: ProbeError, meter: Meter) -> float | bool:
+    def _wait(self, error: ProbeError) -> float | bool:
         """Return whether a retry makes sense, as seconds to wait or True for the usual back-off."""
-        throttled = error.reason is Reason.RATE_LIMIT
-        if throttled:
-            meter.throttled += 1
         left = remaining()
         wait = error.retry_after_seconds
         if error.reason not in RETRYABLE or self.spec.attempts < 2 or (left is not None and left <= (wait or 0.1)):
             return False
-        if not self.throttle.budget.spend(throttled=throttled):
+        if not self.throttle.budget.spend(throttled=error.reason is Reason.RATE_LIMIT):
             return False
         return True if wait is None else wait
 
@@ -274,13 +275,16 @@ class _Later(Exception):  # noqa: N818 - carries the first wait into stamina's l
 
 def _origin(url: str) -> tuple[str, str, int | None]:
     parts = urlsplit(url)
-    default = {"http": 80, "https": 443}.get(parts.scheme)
-    return parts.scheme, (parts.hostname or "").lower(), parts.port or default
+    try:
+        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    except ValueError:
+        port = None  # no number; httpx refuses to connect to it
+    return parts.scheme, (parts.hostname or "").lower(), port
 
 
 def _shown(url: str) -> str:
     parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
 
 def _broken(error: Exception) -> ProbeError:

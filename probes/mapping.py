@@ -113,6 +113,8 @@ def _record(slots: Slots, read_id: Read) -> Callable[[Any], Record]:
     test, deleted = slots.any("test", spec.test), slots.any("deleted", spec.deleted)
 
     def record(row: Any) -> Record:
+        if type(row) is not dict:
+            raise RowError("the row is no object")
         money, word = currency(row), status(row)
         mapped_state = state(row, word)
         return Record(

@@ -45,7 +45,8 @@ def top_name(path: str) -> str | None:
     return path.split(".")[0] if _PLAIN.match(path) else None
 
 
-def _step(value: Any, name: str) -> Any:
+def step(value: Any, name: str) -> Any:
+    """Return what stands under a name of an object or a position of a list, None when there is none."""
     if isinstance(value, dict):
         return value.get(name)
     if isinstance(value, list) and name.isdigit() and int(name) < len(value):
@@ -55,15 +56,15 @@ def _step(value: Any, name: str) -> Any:
 
 def _one(name: str) -> Getter:
     def read(row: Any) -> Any:
-        return row.get(name) if type(row) is dict else _step(row, name)
+        return row.get(name) if type(row) is dict else step(row, name)
 
     return read
 
 
 def _two(first: str, second: str) -> Getter:
     def read(row: Any) -> Any:
-        inner = row.get(first) if type(row) is dict else _step(row, first)
-        return inner.get(second) if type(inner) is dict else _step(inner, second)
+        inner = row.get(first) if type(row) is dict else step(row, first)
+        return inner.get(second) if type(inner) is dict else step(inner, second)
 
     return read
 
@@ -71,7 +72,7 @@ def _two(first: str, second: str) -> Getter:
 def _many(steps: list[str]) -> Getter:
     def read(row: Any) -> Any:
         for name in steps:
-            row = row.get(name) if type(row) is dict else _step(row, name)
+            row = row.get(name) if type(row) is dict else step(row, name)
             if row is None:
                 return None
         return row

@@ -8,7 +8,7 @@ from typing import Any
 
 from . import values
 from .mapspec import Condition, FieldSpec
-from .paths import Getter, getter
+from .paths import Getter, getter, step, top_name
 from .values import RowError
 
 Test = Callable[[Any], bool]
@@ -51,6 +51,40 @@ def required(read: Read) -> Read:
         return value
 
     return given
+
+
+def steps_of(path: str) -> tuple[str, ...] | None:
+    """Return the one or two names of a short dotted path, None for any other."""
+    name = top_name(path)
+    if name is None or '"' in path or path.count(".") > 1:
+        return None
+    return tuple(path.split("."))
+
+
+def fused(path: str, kind: type, convert: Callable[[Any], Any], make: Callable[[Any], Any] | None = None) -> Read:
+    """Return getter and conversion in one function: values of `kind` take the short way, all others go through `convert`.
+
+    `make` is what the short way does with a value; None returns it as it is. Rows must be dicts.
+    """
+    steps = steps_of(path)
+    if steps is None:
+        return chain(getter(path), convert)
+    head, tail = steps[0], steps[1] if len(steps) == 2 else None
+
+    def one(row: Any) -> Any:
+        value = row.get(head)
+        if type(value) is kind and value:
+            return value if make is None else make(value)
+        return None if value is None else convert(value)
+
+    def two(row: Any) -> Any:
+        inner = row.get(head)
+        value = inner.get(tail) if type(inner) is dict else step(inner, tail or "")
+        if type(value) is kind and value:
+            return value if make is None else make(value)
+        return None if value is None else convert(value)
+
+    return one if tail is None else two
 
 
 def chain(get: Getter, parse: Callable[[Any], Any]) -> Read:

@@ -20,6 +20,7 @@ from .readers import (
     converter,
     empty,
     false,
+    fused,
     no_state,
     no_tuple,
     nothing,
@@ -85,7 +86,16 @@ class Slots:
         return read
 
     def _converted(self, spec: FieldSpec) -> Read:
-        get, convert = self._raw(spec), converter(spec, self.context.zone)
+        convert = converter(spec, self.context.zone)
+        if (
+            len(spec.path) == 1
+            and not spec.normalise
+            and not spec.lookup
+            and convert in (values.text, values.identifier)
+        ):
+            self.paths += spec.path
+            return fused(spec.path[0], str, convert, values.text)
+        get = self._raw(spec)
         normalise = values.normaliser(spec.normalise)
         table = self.context.tables.get(spec.lookup, {}) if spec.lookup else None
         if normalise is None and table is None:
@@ -102,13 +112,13 @@ class Slots:
     def stamp(self, slot: str, spec: FieldSpec | None) -> Read:
         if spec is None:
             return nothing
-        get = self._raw(spec)
         form = spec.as_ or self.spec.time
         parse = values.instant(form, spec.zone or self.context.zone)
-
-        def read(row: Any) -> int | None:
-            value = get(row)
-            return None if value is None else parse(value)
+        if len(spec.path) == 1:
+            self.paths += spec.path
+            read = fused(spec.path[0], str, parse, parse)
+        else:
+            read = chain(self._raw(spec), parse)
 
         self.slots.append((slot, read))
         return read
@@ -159,8 +169,7 @@ class Slots:
     def dates(self) -> Read:
         reads = []
         for name, spec in self.spec.on.items():
-            get, parse = self._raw(spec), values.day(spec.as_ or "date", spec.zone or self.context.zone)
-            read = chain(get, parse)
+            read = chain(self._raw(spec), values.day(spec.as_ or "date", spec.zone or self.context.zone))
             self.slots.append((f"on.{name}", read))
             reads.append((name, read))
         return present(reads)

@@ -15,7 +15,7 @@ from hashlib import blake2b
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from .clock import SECOND, day_bounds_us, local_date, to_us
+from .clock import MINUTE, SECOND, day_bounds_us, local_date, to_us
 from .decode import Poison
 from .money import STRIPE_TWO_DIGITS, MoneyError, currency_code, to_minor
 
@@ -23,6 +23,7 @@ Instant = Callable[[Any], int | None]
 Normaliser = Callable[[str], str]
 MINOR_LIMIT = 2**62
 MAX_TEXT = 10_000
+QUARTER = 15 * MINUTE
 
 
 class RowError(ValueError):
@@ -131,9 +132,11 @@ def _major(value: Any, currency: str) -> int | None:
 
 def currency(value: Any) -> str | None:
     """Return the checked ISO 4217 code. Errors: RowError."""
-    code = text(value)
+    code = value if type(value) is str else text(value)
+    if not code:
+        return None
     try:
-        return None if code is None else currency_code(code)
+        return currency_code(code)
     except MoneyError as error:
         raise RowError(str(error)) from None
 
@@ -212,9 +215,15 @@ def day(form: str, zone_name: str) -> Callable[[Any], str | None]:
 
     def of_stamp(value: Any) -> str | None:
         us = read(value)
-        return None if us is None else local_date(us, zone_name).isoformat()
+        return None if us is None else _day_of(us // QUARTER, zone_name)
 
     return of_stamp
+
+
+@lru_cache(maxsize=65_536)
+def _day_of(quarter: int, zone_name: str) -> str:
+    """Return the local day of a quarter of an hour: no zone changes its offset or its date within one."""
+    return local_date(quarter * QUARTER, zone_name).isoformat()
 
 
 def _day(value: Any) -> str | None:
