@@ -105,13 +105,15 @@ class Erp:
         self.call("POST", f"{model}/{id}/{button}", {})
 
 
-def customer(erp: Erp, name: str, vat_id: str | None = None) -> int:
-    """Make a customer with an address and an e-mail. Returns: the party's id."""
+def customer(erp: Erp, name: str, vat_id: str | None = None, code: str | None = None) -> int:
+    """Make a customer with an address and an e-mail; `code` is the CRM's id of it. Returns: the party's id."""
     values: Json = {
         "name": name,
         "addresses": [["create", [{"street": "Hauptstr. 1", "city": "Berlin", "postal_code": "10115"}]]],
         "contact_mechanisms": [["create", [{"type": "email", "value": "ap@customer.example"}]]],
     }
+    if code:
+        values["code"] = code
     if vat_id:
         values["identifiers"] = [["create", [{"type": "eu_vat", "code": vat_id}]]]
     return int(erp.create("party.party", values)["id"])
