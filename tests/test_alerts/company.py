@@ -91,7 +91,9 @@ class Company:
         # Both sides have shown the legal entity before, or absence there would prove nothing.
         self.win("OLD", DAY_BEFORE - 30 * HOUR)
         self.deliver("OLD", DAY_BEFORE - 29 * HOUR)
-        self.streams["customer"].records["C1"] = Record("customer", "C1", created_us=1, changed_us=1, attributes={"name": "Müller & Söhne"})
+        self.streams["customer"].records["C1"] = Record(
+            "customer", "C1", created_us=1, changed_us=1, attributes={"name": "Müller & Söhne"}
+        )
 
     def win(self, name: str, at_us: int, net: int = 120_000) -> None:
         """Close a deal as won."""

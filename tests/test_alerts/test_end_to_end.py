@@ -75,7 +75,12 @@ def test_a_won_order_that_never_reaches_the_erp_is_told_at_its_deadline_and_over
     company.cycle(DUE + MINUTE)
     send(company, DUE + MINUTE)
     (alert,) = opened(company)
-    assert (alert.rule, alert.flow, alert.step, alert.entity) == ("overdue_document", "quote_to_order", "ordered", "NW-DE")
+    assert (alert.rule, alert.flow, alert.step, alert.entity) == (
+        "overdue_document",
+        "quote_to_order",
+        "ordered",
+        "NW-DE",
+    )
     assert (alert.document_count, alert.lost, alert.late) == (1, {"EUR": 120_000}, {})
     assert alert.first is not None
     assert (alert.first.external_id, alert.first.link) == ("006A", "https://crm.example/opportunity/006A")
@@ -108,7 +113,9 @@ def test_an_erp_that_cannot_be_read_raises_its_own_alert_and_makes_no_order_over
 ) -> None:
     company.win("006A", NOW)
     company.run(NOW, NOW + HOUR)
-    company.streams["order"].broken = ProbeError(Reason.SERVER, "the server answered 503", platform="erp", stream="order")
+    company.streams["order"].broken = ProbeError(
+        Reason.SERVER, "the server answered 503", platform="erp", stream="order"
+    )
     company.run(NOW + HOUR + 10 * MINUTE, DUE + 2 * HOUR)
     assert [a.rule for a in opened(company)] == ["platform_down"]
     company.streams["order"].broken = None
@@ -135,7 +142,10 @@ def test_a_restart_between_cycles_tells_nothing_anew(company: Company) -> None:
     company.win("006A", NOW)
     company.run(NOW, DUE + 10 * MINUTE)
     again = Company.__new__(Company)
-    again.__dict__ = {**company.__dict__, "store": Store.open(company.store.engine.url.render_as_string(hide_password=False))}
+    again.__dict__ = {
+        **company.__dict__,
+        "store": Store.open(company.store.engine.url.render_as_string(hide_password=False)),
+    }
     assert sum(s.messages for s in again.run(DUE + 20 * MINUTE, DUE + 2 * HOUR)) == 0
     again.store.close()
 
