@@ -72,7 +72,23 @@ def check(session: Session, meter: Meter) -> Environment:
     names = [str(row.get("rec_name")) for row in rows_of(session.client.get(path, meter).data, None, session.name)]
     if not names:
         raise session.error(Reason.NOT_VISIBLE, "the user sees no company; set one in its preferences")
-    return Environment(", ".join(names), None, _version(session, meter))
+    return Environment(", ".join(names), None, _version(session, meter), _writable(session, meter))
+
+
+def _writable(session: Session, meter: Meter) -> tuple[str, ...]:
+    """Return a warning when this key may change what it is there to watch."""
+    streams = session.manifest.streams.items()
+    watched = [s for name, s in streams if s.enabled and session.settings.stream(name).enabled]
+    body = {"models": sorted({str(s.source["model"]) for s in watched})}
+    try:
+        answer = session.client.send(Request("/rest/model/ir.model.access/get_access", method="POST", json=body), meter)
+    except ProbeError:
+        return ()  # a stream whose module is not installed fails by itself, with its own message
+    rights = answer.data if isinstance(answer.data, dict) else {}
+    names = sorted(m for m, right in rights.items() if any(right.get(way) for way in ("write", "create", "delete")))
+    if not names:
+        return ()
+    return (f"the key can write {', '.join(names)}; give the probe a user whose groups may only read",)
 
 
 def _version(session: Session, meter: Meter) -> str | None:

@@ -44,6 +44,13 @@ def by_id(records: Iterable[Record]) -> dict[str, Record]:
 def test_the_server_says_who_it_is(platform: Platform) -> None:
     environment = platform.check(Meter())
     assert (environment.account, environment.version) == ("Lab GmbH, Lab KK", "8.2")
+    assert environment.warnings == ()
+
+
+def test_a_key_that_can_write_is_warned_of(tryton: Tryton, connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAB_TRYTON_KEY", tryton.integration_key)
+    (warning,) = connect("erp", **settings(tryton)).check(Meter()).warnings
+    assert "can write account.invoice, account.move, party.party, sale.sale" in warning
 
 
 def test_a_wrong_key_is_refused_as_such_though_the_answer_is_html(
