@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from alerts import queries
-from alerts.outbox import deliver
+from alerts.outbox import deliver, requeue
 from alerts.settings import AlertSettings
 from metrics.store import Store
 from probes.clock import DAY, HOUR, MINUTE
 from probes.errors import ProbeError, Reason
+from probes.record import Record, Reference
 from tests.servers.slack import SlackSink
 from tests.servers.smtp import SmtpSink
 
@@ -168,6 +170,44 @@ def test_many_bad_orders_burn_the_budget_too_fast_and_name_their_documents(compa
     burning = [a for a in opened(company) if a.rule == "burn_rate" and a.sli == "order_latency"]
     assert {a.severity for a in burning} == {"critical", "warning"}
     assert all(a.document_count == 6 for a in burning)
+
+
+def test_a_dead_letter_is_told_with_the_document_it_stops_and_over_when_it_is_gone(company: Company) -> None:
+    company.win("006A", NOW)
+    letters = company.streams["message"].records
+    letters["M1"] = Record(
+        "message", "M1", created_us=NOW, changed_us=NOW, status="rejected", attributes={"name": "customer is on hold"},
+        references=(Reference("about", "crm/opportunity/id=006A"),),
+    )  # fmt: skip
+    company.run(NOW + MINUTE, NOW + HOUR)
+    (alert,) = opened(company)
+    assert (alert.rule, alert.platform, alert.lost) == ("exceptions", "bus", {"EUR": 120_000})
+    assert alert.first is not None
+    assert (alert.first.external_id, alert.first.customer) == ("006A", "Müller & Söhne")
+    assert alert.details == (("First message", "customer is on hold"),)
+    letters["M1"] = replace(letters["M1"], deleted=True, changed_us=NOW + HOUR)
+    company.run(NOW + HOUR + MINUTE, NOW + 2 * HOUR)
+    assert opened(company) == []
+
+
+def test_a_channel_that_is_broken_is_told_on_the_other_and_over_when_it_delivers_again(
+    company: Company, slack_sink: SlackSink, smtp_sink: SmtpSink
+) -> None:
+    company.win("006A", NOW)
+    company.run(NOW, DUE + MINUTE, HOUR)
+    slack_sink.fail(404, "no_service")
+    send(company, DUE + MINUTE)
+    company.cycle(DUE + 2 * MINUTE)
+    send(company, DUE + 2 * MINUTE)
+    subjects = [m.message["Subject"] for m in smtp_sink.mails]
+    assert subjects[1:] == ["[Tieout] Channel ops does not deliver"]
+    assert slack_sink.messages == [], "a broken channel is not told about itself"
+    assert requeue(company.store, "ops", DUE + 3 * MINUTE) == 1
+    send(company, DUE + 3 * MINUTE)
+    company.cycle(DUE + 4 * MINUTE)
+    send(company, DUE + 4 * MINUTE)
+    assert smtp_sink.mails[-1].text.startswith("Resolved: Channel ops does not deliver")
+    assert len(slack_sink.messages) == 1
 
 
 def test_one_bad_order_alone_burns_nothing(company: Company) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
@@ -260,7 +261,7 @@ def test_a_new_episode_has_to_be_taken_on_anew(store: Store) -> None:
         assert [v.state for v in queries.open_alerts(conn)] == ["firing"]
 
 
-REFUSED = {
+REFUSED: dict[str, tuple[Callable[[Store], object], str]] = {
     "an unknown alert": (lambda s: actions.acknowledge(s, "ffff", "kim", "", NOW), "no alert"),
     "an alert that is taken on already": (lambda s: actions.acknowledge(s, KEY, "lee", "", NOW), "acknowledged by kim"),
     "nobody's name": (lambda s: actions.acknowledge(s, KEY, "  ", "", NOW), "who you are"),

@@ -108,7 +108,7 @@ def _texts(blocks: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return found + [f for b in blocks for f in b.get("fields", [])]
 
 
-KINDS = {
+KINDS: dict[str, dict[str, Any]] = {
     "firing": {},
     "updated": {"new_documents": 1},
     "released": {"note": "a silence ended"},

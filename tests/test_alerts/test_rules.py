@@ -86,7 +86,7 @@ def test_a_step_that_decides_only_provisional_slis_notifies_nobody() -> None:
     assert [f.provisional for f in overdue_document.find(facts, overdue_document.Spec(), NOW)] == [True]
 
 
-BLIND = {
+BLIND: dict[str, tuple[dict[str, Any], str]] = {
     "failing": ({"failures": 1, "reason": "server_error"}, "without success"),
     "never read": ({"watermark_us": None}, "never read"),
     "not polled": ({"finished_us": NOW - HOUR}, "not polled for 1h"),
@@ -108,7 +108,7 @@ def test_an_overdue_alert_is_seen_to_be_over_when_its_streams_are_read() -> None
 
 # --- platforms that are down -----------------------------------------------------------------------------------------
 
-DOWN = {
+DOWN: dict[str, tuple[dict[str, Any], bool]] = {
     "one failed poll is no news": ({"failures": 1, "reason": "timeout"}, False),
     "two failed polls are": ({"failures": 2, "reason": "timeout"}, True),
     "one refused key is at once": ({"failures": 1, "reason": "auth"}, True),
@@ -260,7 +260,7 @@ POLICIES: dict[tuple[str, str], tuple[str, bool]] = {
 def test_no_data_is_a_state_of_its_own_with_its_own_policy(policy: str, state: str) -> None:
     spec = threshold.Spec.model_validate({"rule": "threshold", "no_data": policy})
     (bad,) = threshold.find(reading(**MISSED), spec, NOW)
-    old = replace(alert_of(bad), state=state)
+    old = replace(alert_of(bad), state=state)  # type: ignore[arg-type] # a state, or none stored
     stored = {} if state == "none" else {old.id: old}
     facts = reading(**NO_DATA)
     changes = advance(
