@@ -30,7 +30,7 @@ def make_app(console: Console) -> st.App:
         Guard,
         headers=security_headers(settings.frame_ancestors),
         hosts=hosts(settings.host, settings.public_url, settings.allowed_hosts),
-        pages=pages,
+        pages=lambda: [name for name, page in pages().items() if console.control_url or not page.demo],
         now_us=console.now_us,
     )
     routes = [*health.ROUTES, *openmetrics.ROUTES, Mount(PREFIX, app=build(current))]

@@ -54,11 +54,11 @@ def _base(ground: Ground, height: int, **layout: Any) -> go.Figure:
     axis = {"gridcolor": ground.grid, "zerolinecolor": ground.grid, "tickfont": {"color": ground.ink, "size": 12}}
     figure.update_layout(
         height=height,
-        margin={"l": 8, "r": 8, "t": 8, "b": 8},
+        margin={"l": 8, "r": 8, "t": 36, "b": 8},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         font={"color": ground.ink, "size": 12},
-        legend={"orientation": "h", "y": 1.12, "x": 0},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
         hovermode="x unified",
         **layout,
     )
@@ -89,7 +89,7 @@ def ratio_over_time(points: Sequence[Any], objective: Fraction, ground: Ground) 
     )
     low = min([s for s in share if s is not None] + [float(objective) * 100])
     figure.update_layout(
-        yaxis={"title": "documents", "domain": [0, 0.3], "rangemode": "tozero"},
+        yaxis={"title": "count", "domain": [0, 0.3], "rangemode": "tozero", "tickformat": ",d", "nticks": 3},
         yaxis2={
             "title": "% good",
             "domain": [0.4, 1],
@@ -165,7 +165,8 @@ def timeline(moments: Sequence[Any], shown_us: int, ground: Ground) -> go.Figure
     figure.update_layout(
         hovermode="closest", margin={"l": 8, "r": 8, "t": 40, "b": 8}, legend={"orientation": "h", "y": -0.12, "x": 0}
     )
-    figure.update_yaxes(categoryorder="array", categoryarray=[formats.chart_text(lane) for lane in reversed(lanes)])
+    order = [formats.chart_text(lane) for lane in reversed(lanes)]
+    figure.update_yaxes(categoryorder="array", categoryarray=order, range=[-0.7, len(order) - 0.3])
     return figure
 
 

@@ -5,7 +5,7 @@ Nothing is computed here; `metrics.sli` and `metrics.risk` are the only sources 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import streamlit as st
@@ -19,6 +19,7 @@ from metrics.queries.pages import MOST, Listing
 from metrics.sight import View as Sight
 from probes.clock import DAY
 
+from . import formats
 from .context import Console
 from .data import ask
 from .visits import last_visit_us as read_visit
@@ -31,6 +32,38 @@ EXPORT_MOST = 200_000
 def figures(console: Console, filters: sli.Filters, now_us: int) -> list[sli.Figure]:
     """Return the figure of every SLI."""
     return ask(console, ("figures", filters, now_us), lambda conn: sli.figures(conn, console.model, now_us, filters))
+
+
+HEADLINE = ("order_latency", "invoice_sync_success", "master_reconciliation")
+_KINDS = ("event", "state", "sample")
+
+
+def headline_first(found: Sequence[sli.Figure]) -> list[sli.Figure]:
+    """Return figures in the order people read them: the headline ones, then events, states and samples."""
+    rank = {name: i for i, name in enumerate(HEADLINE)}
+    return sorted(found, key=lambda f: (rank.get(f.name, len(rank)), _KINDS.index(f.kind), f.title))
+
+
+def notes(figure: sli.Figure, shown_us: int) -> list[str]:
+    """Return what stands below a figure: budget in subjects, money that went bad, how much was seen and up to when."""
+    found = [budget(figure)] if figure.kind == "event" and figure.good + figure.bad else []
+    if figure.money.get("bad"):
+        found.append(f"{formats.moneys(figure.money['bad'])} bad")
+    if figure.coverage < 1:
+        found.append(f"seen {formats.percent(figure.coverage, 1)} of the window")
+    if figure.kind != "sample":
+        known = None if figure.horizon_us is None else formats.ago(figure.horizon_us, shown_us)
+        found.append(f"known up to {known}" if known else "never seen whole")
+    return found
+
+
+def budget(figure: sli.Figure) -> str:
+    """Return the error budget in subjects: how many more may fail in this window, or by how many it is overspent."""
+    allowed = int((1 - figure.objective) * (figure.good + figure.bad))
+    left = allowed - figure.bad
+    if left < 0:
+        return f"{formats.count(figure.bad)} failed where {formats.count(allowed)} may"
+    return f"{formats.count(left)} more may fail" if left else "none more may fail"
 
 
 def slices(console: Console, name: str, by: str, filters: sli.Filters, now_us: int) -> list[tuple[str, sli.Figure]]:

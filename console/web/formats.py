@@ -95,8 +95,10 @@ def money_short(minor: int, currency: str, locale: str = "en") -> str:
 
 
 def duration(us: int | None) -> str:
-    """Return `1d 4h`, `12m 3s`; a dash when there is none."""
-    return NONE if us is None else duration_text(us)
+    """Return `1d 4h`, `12m 3s`, `120 ms`; a dash when there is none."""
+    if us is None:
+        return NONE
+    return f"{us // 1000} ms" if 0 < us < 1_000_000 else duration_text(us)
 
 
 def ago(us: int | None, now_us: int) -> str:

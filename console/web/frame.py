@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import streamlit as st
@@ -206,6 +207,11 @@ def redraw_when_changed(console: Console, live: bool) -> None:
 def _now(console: Console) -> tuple[object, ...]:
     with console.store.read() as conn:
         return (*generation(conn), console.now_us() // HOUR)
+
+
+def brand(console: Console) -> None:
+    """Show whose console this is."""
+    st.sidebar.markdown(f":material/balance: **Tieout** · {formats.md(console.model.company)}")
 
 
 def search_box() -> None:

@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -21,6 +23,7 @@ from . import formats
 from .context import Console, current
 
 OUTBOX_MOST_US = 15 * MINUTE
+LOCK_MILLISECONDS = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +43,24 @@ def checks(console: Console) -> list[Check]:
 def _writes(console: Console) -> Check:
     try:
         # A write lock taken and given back proves what a read cannot: space, permissions and no other writer stuck.
-        with console.store.engine.connect().execution_options(tieout_write=True) as conn, conn.begin() as transaction:
+        with _impatient(console) as conn, conn.begin() as transaction:
             conn.execute(text("UPDATE schema_version SET version = version"))
             transaction.rollback()
     except SQLAlchemyError as error:
         return Check("store", False, f"the store refuses writes ({type(error).__name__})")
     return Check("store", True, "takes writes")
+
+
+@contextmanager
+def _impatient(console: Console) -> Iterator[Connection]:
+    """Yield a writing connection that waits no longer for a lock than a prober waits for an answer."""
+    with console.store.engine.connect().execution_options(tieout_write=True) as conn:
+        if console.store.dialect == "sqlite":
+            conn.connection.cursor().execute(f"PRAGMA busy_timeout={LOCK_MILLISECONDS}")
+        try:
+            yield conn
+        finally:
+            conn.invalidate()  # its patience is not what others expect of a pooled connection
 
 
 def _scheduler(console: Console) -> Check:

@@ -17,6 +17,7 @@ from . import formats
 from .frame import View
 from .states import KNOWN, cell, colour_of, look
 
+ROWS_SHOWN = 15
 Rows = Sequence[Mapping[str, Any]]
 
 
@@ -45,9 +46,15 @@ def state_badge(state: str, help: str | None = None) -> None:
     st.badge(shown.word, icon=shown.icon, color=shown.colour, help=help)
 
 
-def number(label: str, page: str, params: Mapping[str, str], help: str | None = None) -> None:
+def number(label: str, page: str, params: Mapping[str, str], help: str | None = None, colour: str = "blue") -> None:
     """Show a number that opens into the records behind it. `label` is our own text, foreign parts escaped."""
-    st.page_link(page, label=label, query_params=dict(params), help=help)
+    st.page_link(page, label=f":{colour}[{label}]", query_params=dict(params), help=help)
+
+
+def count_of(n: int, state: str, page: str, params: Mapping[str, str], help: str | None = None) -> None:
+    """Show how many are in a state, as a link to them; in the state's colour when there are any."""
+    shown = look(state)
+    number(f"**{formats.count(n)}** {shown.word}", page, params, help, shown.colour if n else "gray")
 
 
 def empty(text: str) -> None:
@@ -84,7 +91,8 @@ def table(
         styled,
         key=key,
         hide_index=True,
-        height=height or "auto",
+        height=height or ("content" if len(rows) <= ROWS_SHOWN else 36 * ROWS_SHOWN),
+        placeholder=formats.NONE,
         column_config=_columns(shown, times, links or {}, numbers, view),
         **options,
     )

@@ -116,7 +116,7 @@ def _timeline(
     conn: Connection, ids: set[int], flows: Sequence[tuple[Instance, Sequence[Step]]], now_us: int
 ) -> list[Moment]:
     known = heads(conn, ids)
-    happened = [h for batch in chunks(sorted(known)) for h in happenings(conn, batch)]
+    happened = [h for batch in chunks(known.values()) for h in happenings(conn, batch)]
     return timeline(known, happened, flows, now_us)
 
 

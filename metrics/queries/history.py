@@ -5,6 +5,7 @@ Reads facts only. Values are those that were mapped; what a platform holds beyon
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,7 @@ from sqlalchemy import Connection, select
 from metrics.tables import Milestone, PollRun, table
 from probes.record import Record, decode_record
 
-from .heads import VERSION
+from .heads import VERSION, Head
 
 MILESTONE, RUN = table(Milestone), table(PollRun)
 _SILENT = ("id", "kind", "changed_us")
@@ -111,8 +112,12 @@ def _item(value: Any) -> str:
     return f"{value['kind']} {value['to']}" if isinstance(value, dict) and "to" in value else str(value)
 
 
-def happenings(conn: Connection, record_ids: list[int]) -> list[Happening]:
-    """Return the milestones of these records in the order they happened; revisions are no milestones to people."""
-    statement = select(MILESTONE).where(MILESTONE.c.record_id.in_(record_ids), MILESTONE.c.name != "revision")
+def happenings(conn: Connection, records: Sequence[Head]) -> list[Happening]:
+    """Return the milestones of these records; revisions are no milestones to people. A creation is one in any case."""
+    ids = [r.id for r in records]
+    statement = select(MILESTONE).where(MILESTONE.c.record_id.in_(ids), MILESTONE.c.name != "revision")
     rows = conn.execute(statement.order_by(MILESTONE.c.earliest_us, MILESTONE.c.record_id, MILESTONE.c.name))
-    return [Happening(r.record_id, r.name, r.ordinal, r.earliest_us, r.latest_us) for r in rows]
+    found = [Happening(r.record_id, r.name, r.ordinal, r.earliest_us, r.latest_us) for r in rows]
+    told = {h.record_id for h in found if h.name == "created"}
+    born = [(r.id, r.created_us) for r in records if r.id not in told and r.created_us is not None]
+    return found + [Happening(record_id, "created", 1, at, at) for record_id, at in born]

@@ -13,6 +13,8 @@ from .heads import Head
 from .history import Happening
 
 DAY_US = 86_400_000_000
+OBSERVED = "state:"
+OBSERVED = "state:"
 ON_THE_WAY = ("waiting", "confirming", "late", "lost", "blind")
 
 
@@ -54,12 +56,14 @@ def timeline(
 def _once(happened: Iterable[Happening]) -> list[Happening]:
     # A state seen changed says the same as the platform's own stamp for it, less exactly: show it only where it adds.
     rows = list(happened)
-    stamped = {(h.record_id, h.name) for h in rows}
-    return [
-        h
-        for h in rows
-        if not h.name.startswith("state:") or (h.record_id, h.name.removeprefix("state:")) not in stamped
-    ]
+    named = {(h.record_id, h.name) for h in rows}
+    ends = {(h.record_id, h.latest_us) for h in rows if not h.name.startswith(OBSERVED)}
+    kept = [h for h in rows if not h.name.startswith(OBSERVED)]
+    for h in rows:
+        told = (h.record_id, h.name.removeprefix(OBSERVED)) in named or (h.record_id, h.latest_us) in ends
+        if h.name.startswith(OBSERVED) and not told:
+            kept.append(h)
+    return kept
 
 
 def _moment(happening: Happening, record: Head, step: Step | None) -> Moment:
@@ -70,7 +74,7 @@ def _moment(happening: Happening, record: Head, step: Step | None) -> Moment:
         record.platform,
         record.kind,
         record.label,
-        happening.name.removeprefix("state:"),
+        happening.name.removeprefix(OBSERVED),
         _how(happening),
         "fact" if step is None else step.state,
         step.due_us if step else None,
@@ -83,7 +87,7 @@ def _how(happening: Happening) -> str:
     width = happening.latest_us - happening.earliest_us
     if width == 0:
         return "stamp"
-    return "between polls" if happening.name.startswith("state:") else "day" if width >= DAY_US * 9 // 10 else "stamp"
+    return "between polls" if happening.name.startswith(OBSERVED) else "day" if width >= DAY_US * 9 // 10 else "stamp"
 
 
 def _due(instance: Instance, step: Step, records: Mapping[int, Head], now_us: int) -> Moment | None:

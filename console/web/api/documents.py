@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
 from console.web import figures
@@ -22,16 +22,22 @@ from .shapes import shape
 router = APIRouter(tags=["Documents and customers"])
 
 
-@router.get("/documents/{platform}/{kind}/{external_id:path}")
-def one_document(platform: str, kind: str, external_id: str, console: ConsoleOf, asked: AskedOf) -> dict[str, Any]:
+@router.get("/documents/{on}/{kind}/{external_id:path}")
+def one_document(
+    on: Annotated[str, Path(description="The platform.")],
+    kind: str,
+    external_id: str,
+    console: ConsoleOf,
+    asked: AskedOf,
+) -> dict[str, Any]:
     """Show one document: record, versions, references, flows, verdicts with proof, and its timeline over all platforms."""
     with console.store.read() as conn:
-        found = document(conn, platform, kind, external_id, asked.now_us)
+        found = document(conn, on, kind, external_id, asked.now_us)
     if found is None:
         raise Problem(404, "No poll has shown this document. `/find?key=…` looks it up under any of its keys.")
     shaped: dict[str, Any] = shape(found)
     shaped.pop("body")  # its fields are listed as `fields`
-    return {**shaped, "link": console.model.link(platform, kind, external_id)}
+    return {**shaped, "link": console.model.link(on, kind, external_id)}
 
 
 @router.get("/customers", response_model=Page)

@@ -30,6 +30,8 @@ _LENGTHS = (
     "latency_p50",
     "latency_p95",
 )
+# Counts by two words: what those words are.
+_PAIRS = {"reasons": ("outcome", "reason"), "documents": ("kind", "state")}
 _MICRO = 1_000_000
 
 
@@ -56,8 +58,6 @@ def shape(value: Any) -> Any:
 def _mapping(value: Mapping[Any, Any]) -> Any:
     if value and all(_is_sum(k, v) for k, v in value.items()):
         return [money(v, k) for k, v in sorted(value.items())]
-    if any(isinstance(k, tuple) for k in value):
-        return [{"key": list(k) if isinstance(k, tuple) else k, "value": shape(v)} for k, v in value.items()]
     return {str(k): shape(v) for k, v in value.items()}
 
 
@@ -81,6 +81,8 @@ def _row(row: Any) -> dict[str, Any]:
             found[name.removesuffix("_minor")] = money(value, getattr(row, "currency", None))
         elif name == "id" or name.endswith("_id"):
             found[name] = None if value is None else str(value)
+        elif name in _PAIRS and isinstance(value, Mapping):
+            found[name] = [dict(zip((*_PAIRS[name], "count"), (*key, n), strict=True)) for key, n in value.items()]
         else:
             found[name] = shape(value)
     if "number" in names and "external_id" in names and "platform" in names and "kind" in names:

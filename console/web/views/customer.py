@@ -60,7 +60,7 @@ def _figures(console: Console, view: View, filters: Any, identity: int) -> None:
             "sli": f.name,
         }
         for f in figures.figures(console, filters, view.shown_us)
-        if f.good or f.bad or f.pending or f.blind
+        if f.kind != "sample" and (f.good or f.bad or f.pending or f.blind)
     ]
     st.subheader("How well it is served", anchor=False)
     if not rows:

@@ -12,6 +12,7 @@ from console.web.context import Console
 from console.web.data import ask
 from console.web.frame import View, choose, param, show
 from console.web.pages import Page, path
+from console.web.states import look
 from console.web.widgets import empty, heading, number, table
 from metrics.definitions import Flow
 from metrics.queries import flows as query
@@ -80,8 +81,9 @@ def _funnel(view: View, flow: str, steps: Sequence[query.FunnelStep], titles: di
                     if state in query.STUCK and step.money[state]
                     else ""
                 )
-                label = f"{formats.count(n)} {formats.words(state)}{money}"
-                number(label, path("flow"), view.link(flow=flow, step=step.step, step_state=state))
+                label = f"**{formats.count(n)}** {look(state).word}{money}"
+                target = view.link(flow=flow, step=step.step, step_state=state)
+                number(label, path("flow"), target, colour=look(state).colour)
 
 
 def _hops(console: Console, view: View, flow: Flow, steps: list[str]) -> None:

@@ -13,7 +13,7 @@ from console.web.context import Console
 from console.web.data import ask
 from console.web.frame import View, show
 from console.web.pages import Page, path
-from console.web.widgets import empty, heading, number, state_badge, table
+from console.web.widgets import count_of, empty, heading, number, state_badge, table
 from metrics.queries.changes import Outage, Turned, changes, outages
 from metrics.queries.platforms import streams_health, unseen
 from probes.clock import DAY, HOUR
@@ -25,17 +25,20 @@ _SPANS = {"1h": HOUR, "24h": DAY, "7d": 7 * DAY}
 
 def render(console: Console, view: View) -> None:
     """Show the page."""
-    found = figures.figures(console, view.filters, view.shown_us)
+    found = figures.headline_first(figures.figures(console, view.filters, view.shown_us))
     horizons = [f.horizon_us for f in found if f.horizon_us is not None]
     heading("Is business flowing?", _summary(found), view, min(horizons, default=None))
     _cards(console, view, found)
-    left, right = st.columns(2, gap="large")
+    left, right = st.columns([2, 3], gap="large")
     with left:
         _at_risk(console, view)
-        _unseen(console, view, found)
     with right:
         _alerts(console, view)
+    left, right = st.columns(2, gap="large")
+    with left:
         _changed(console, view)
+    with right:
+        _unseen(console, view, found)
 
 
 def _summary(found: Sequence[Any]) -> str:
@@ -76,13 +79,9 @@ def _card(console: Console, view: View, figure: Any) -> None:
         st.caption(f"last known {formats.percent(figure.last_ratio)}")
     with st.container(horizontal=True, gap="small"):
         for outcome in ("good", "bad", "pending", "blind"):
-            label = f"{formats.count(getattr(figure, outcome))} {outcome}"
-            number(label, path("sli"), view.link(sli=figure.name, outcome=outcome), _OUTCOME_HELP[outcome])
-    budget = (
-        "" if figure.budget_remaining is None else f" · error budget left {formats.percent(figure.budget_remaining, 0)}"
-    )
-    known = "never seen whole" if figure.horizon_us is None else f"known up to {view.ago(figure.horizon_us)}"
-    st.caption(f"seen {formats.percent(figure.coverage, 1)} of the window · {known}{budget}")
+            target = view.link(sli=figure.name, outcome=outcome)
+            count_of(getattr(figure, outcome), outcome, path("sli"), target, _OUTCOME_HELP[outcome])
+    st.caption(formats.md(" · ".join(figures.notes(figure, view.shown_us))))
 
 
 _OUTCOME_HELP = {
@@ -126,8 +125,16 @@ def _at_risk(console: Console, view: View) -> None:
     )
     lost = sum(d.lost for d in late)
     with st.container(horizontal=True, gap="small"):
-        number(f"{formats.plural(len(late) - lost, 'late step')}", path("late"), view.link(lost="no"))
-        number(f"{formats.plural(lost, 'lost step')}", path("late"), view.link(lost="yes"))
+        count_of(
+            len(late) - lost,
+            "late",
+            path("late"),
+            view.link(lost="no"),
+            "Overdue, and may still arrive or has come too late.",
+        )
+        count_of(
+            lost, "lost", path("late"), view.link(lost="yes"), "Overdue, and proven absent from where it should be."
+        )
 
 
 def _unseen(console: Console, view: View, found: Sequence[Any]) -> None:
@@ -159,11 +166,10 @@ def _alerts(console: Console, view: View) -> None:
     rows = [
         {
             "Severity": a.severity,
-            "State": a.state,
-            "Alert": a.title,
-            "Since": a.since_us,
-            "Documents": a.document_count,
+            "Alert": a.title + (f" (taken on by {a.acknowledged_by})" if a.state == "acknowledged" else ""),
             "At risk": formats.moneys(_both(a)),
+            "Documents": a.document_count,
+            "Since": a.since_us,
             "Owner": a.owner,
             "id": a.id,
         }
@@ -173,7 +179,7 @@ def _alerts(console: Console, view: View) -> None:
         rows,
         key="alerts",
         view=view,
-        states=("Severity", "State"),
+        states=("Severity",),
         times=("Since",),
         hidden=("id",),
         opens=lambda r: (path("alerts"), view.link(alert=r["id"])),

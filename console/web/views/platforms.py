@@ -32,9 +32,11 @@ def render(console: Console, view: View) -> None:
     """Show the page."""
     found = ask(console, ("platforms", view.shown_us), lambda c: query.platforms(c, view.shown_us))
     marks = [p.watermark_us for p in found if p.watermark_us is not None]
+    never = sum(p.watermark_us is None for p in found)
+    blind = f" · **{formats.plural(never, 'platform')} never polled whole**" if never else ""
     heading(
         "What can be seen",
-        "A platform that cannot be polled makes figures blind, never good and never bad",
+        f"A platform that cannot be polled makes figures blind, never good and never bad{blind}",
         view,
         min(marks, default=None),
     )
@@ -120,7 +122,6 @@ def _streams(view: View, streams: Sequence[query.StreamHealth]) -> None:
         view=view,
         states=("State", "Ended"),
         times=("Last poll", "Known up to"),
-        height=min(60 + 35 * len(rows), 640),
         opens=lambda r: (path("platforms"), view.link(of=r["Platform"])),
     )
 
@@ -173,7 +174,6 @@ def _runs(console: Console, view: View, platform: str | None) -> None:
         times=("Started",),
         total=first.total,
         full=lambda: [_run(r) for r in figures.all_pages(listing)],
-        height=420,
     )
 
 

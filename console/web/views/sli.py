@@ -10,7 +10,7 @@ from console.web import charts, figures, formats
 from console.web.context import Console
 from console.web.frame import DEFAULT_SPAN_US, View, choose, show
 from console.web.pages import Page, path
-from console.web.widgets import empty, heading, number, state_badge, table
+from console.web.widgets import count_of, empty, heading, number, state_badge, table
 from metrics.queries.pages import Listing
 from probes.clock import DAY
 
@@ -32,9 +32,12 @@ def render(console: Console, view: View) -> None:
     if not found:
         empty("No SLI is configured for the platforms there are.")
         return
-    name = choose("SLI", "sli", {n: formats.plain(f.title) for n, f in found.items()}, next(iter(found)))
-    figure = found[name]
-    heading(figure.title, _sentence(figure), view, figure.horizon_us)
+    titles = {f.name: formats.plain(f.title) for f in figures.headline_first(list(found.values()))}
+    top, choice = st.columns([3, 1], vertical_alignment="bottom")
+    with choice:
+        figure = found[choose("SLI", "sli", titles, next(iter(titles)))]
+    with top:
+        heading(figure.title, _sentence(view, figure), view, figure.horizon_us)
     _numbers(view, figure)
     over_time, by = st.columns([3, 2], gap="large")
     with over_time:
@@ -44,37 +47,33 @@ def render(console: Console, view: View) -> None:
     _records(console, view, figure)
 
 
-def _sentence(figure: Any) -> str:
-    window = f"{view_window(figure)}"
-    money = [f"{formats.moneys(m)} {o}" for o, m in sorted(figure.money.items()) if m and o in ("bad", "blind")]
-    owner = f" · owner **{formats.md(figure.owner)}**" if figure.owner else ""
-    return f"{window}{owner}" + (f" · {formats.md(', '.join(money))}" if money else "")
-
-
-def view_window(figure: Any) -> str:
-    """Return the length of a figure's window in words."""
-    return f"Window of {formats.duration(figure.window_to_us - figure.window_from_us)}"
+def _sentence(view: View, figure: Any) -> str:
+    since = f"From **{view.instant(figure.window_from_us)}** to **{view.instant(figure.window_to_us)}**"
+    return since + (f" · owner **{formats.md(figure.owner)}**" if figure.owner else "")
 
 
 def _numbers(view: View, figure: Any) -> None:
-    cells = st.columns([2, 1, 1, 1, 1, 1, 2])
-    with cells[0], st.container(horizontal=True, vertical_alignment="center"):
+    share, objective, counts = st.columns([1, 1, 4], vertical_alignment="center")
+    with share:
         st.metric("Good share", formats.percent(figure.ratio if figure.status != "no_data" else None))
         state_badge(figure.status)
-    for cell, outcome in zip(cells[1:6], ("good", "bad", "pending", "blind", "excluded"), strict=True):
-        with cell:
-            st.metric(outcome.capitalize(), formats.count(getattr(figure, outcome)))
-            number("open", path("sli"), view.link(sli=figure.name, outcome=outcome))
-    with cells[6]:
+    with objective:
         st.metric("Objective", formats.percent(figure.objective))
-        budget = figure.budget_remaining
-        left = "" if budget is None else f"error budget left {formats.percent(budget, 0)} · "
-        st.caption(f"{left}seen {formats.percent(figure.coverage, 1)} of the window")
+        if figure.status == "no_data" and figure.last_ratio is not None:
+            st.caption(f"last known {formats.percent(figure.last_ratio)}")
+    with counts:
+        with st.container(horizontal=True, gap="medium"):
+            for outcome in ("good", "bad", "pending", "blind", "excluded"):
+                count_of(getattr(figure, outcome), outcome, path("sli"), view.link(sli=figure.name, outcome=outcome))
+        st.caption(formats.md(" · ".join(figures.notes(figure, view.shown_us))))
+        _latency(figure)
+
+
+def _latency(figure: Any) -> None:
     if figure.p50_us is not None:
         latency = " · ".join(f"{p} **{formats.duration(getattr(figure, f'{p}_us'))}**" for p in ("p50", "p95", "p99"))
-        st.caption(
-            f"Latency of completed: {latency} · {formats.count(figure.incomplete_count)} not completed beside them"
-        )
+        beside = f"{formats.plural(figure.incomplete_count, 'subject')} never completed and not among them"
+        st.caption(f"Latency of what completed: {latency} · {beside}")
     if figure.corrected_count:
         st.caption(f"{formats.plural(figure.corrected_count, 'verdict')} corrected by records that were seen later")
 
