@@ -1,6 +1,5 @@
 """How does a row get into a platform's own database, with its stamps and events? No business decisions here."""
 
-import copy
 from typing import Any
 
 from probes.sandbox.clock import SECOND_US
@@ -70,9 +69,9 @@ def billing_event(world: World, event: str, row: Row, previous: Row | None = Non
         return  # older than the feed keeps
     number = world.next_number("stripe.event")
     identifier = stripe_id("evt", world.seed, event, row["id"], world.now_us, number)
-    data: Row = {"object": copy.deepcopy(row)}
+    data: Row = {"object": _snapshot(row)}
     if previous is not None and event.endswith(".updated"):
-        data["previous_attributes"] = copy.deepcopy(previous)
+        data["previous_attributes"] = _snapshot(previous)
     world.stripe["event"][identifier] = {
         "id": identifier, "object": "event", "api_version": API_VERSION, "created": world.now_us // SECOND_US,
         "type": event, "data": data, "livemode": True, "pending_webhooks": 0, "request": {"id": None, "idempotency_key": None},
@@ -134,3 +133,10 @@ def support_update(world: World, row: Row, **changes: Any) -> None:
 
 def _text(value: object) -> str | None:
     return None if value is None else str(value)
+
+
+def _snapshot(value: Any) -> Any:
+    """Copy what JSON can hold; several times faster than a general deep copy."""
+    if isinstance(value, dict):
+        return {name: _snapshot(inner) for name, inner in value.items()}
+    return [_snapshot(inner) for inner in value] if isinstance(value, list) else value

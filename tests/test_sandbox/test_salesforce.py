@@ -94,6 +94,7 @@ def test_query_hides_deleted_rows_and_query_all_and_the_deleted_list_show_them(
     ("text", "code"),
     [
         ("SELECT Id, Wrong__c FROM Account", "INVALID_FIELD"),
+        ("SELECT Id, Wrong__c FROM Account WHERE Name = 'nobody has this name'", "INVALID_FIELD"),
         ("SELECT Id FROM Invoice", "INVALID_TYPE"),
         ("SELECT Id FROM Account WHERE", "MALFORMED_QUERY"),
         ("SELECT Id FROM Account WHERE SystemModstamp > '2026-11-01T00:00:00Z'", "INVALID_FIELD"),

@@ -24,7 +24,6 @@ CLIENT_ID, CERTIFICATE_ID = "sandbox-netsuite-client", "sandbox-netsuite-certifi
 TOKEN_PATH = "/services/rest/auth/oauth2/v1/token"
 _SUITEQL = "/services/rest/query/v1/suiteql"
 _ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-_MAX_ROWS = 100_000
 _RECORD_TYPES = {
     "customer": ("customer", None), "salesorder": ("transaction", "SalesOrd"), "invoice": ("transaction", "CustInvc"),
     "customerpayment": ("transaction", "CustPymt"), "creditmemo": ("transaction", "CustCred"),
@@ -149,18 +148,17 @@ def _query(served: Served, request: Request) -> Response:
     if not 1 <= limit <= 1000 or offset < 0 or offset % limit:
         return refuse(400, "INVALID_PARAMETER", "limit must be 1..1000 and offset a multiple of it.", "limit")
     try:
-        rows = suiteql.run(served, body["q"])[:_MAX_ROWS]
+        page, total = suiteql.run(served, body["q"], limit, offset)
     except (QuerySyntaxError, suiteql.UnknownName, ValueError) as failure:
         message = f"Invalid search query. Detailed unprocessed description follows. Search error occurred: {failure}."
         return refuse(400, "INVALID_PARAMETER", message, "q")
-    page = rows[offset : offset + limit]
-    more = offset + limit < len(rows)
+    more = offset + limit < total
     here = f"{served.base_url}/netsuite{_SUITEQL}"
     links = [{"rel": "self", "href": f"{here}?limit={limit}&offset={offset}"}]
     if more:
         links.append({"rel": "next", "href": f"{here}?limit={limit}&offset={offset + limit}"})
     answered = {"links": links, "count": len(page), "hasMore": more, "items": page, "offset": offset}
-    return answer(answered | {"totalResults": len(rows)})
+    return answer(answered | {"totalResults": total})
 
 
 def _record(served: Served, request: Request, kind: str, row_id: str) -> Response:

@@ -273,4 +273,4 @@ def _shown(served: Served, kind: str, rows: list[Row], version: str) -> Response
     if len(rows) > 1:
         return answer([soql.attributes(kind, row, version)["attributes"]["url"] for row in rows], 300)
     fields = [name for name in FIELDS[kind] if f"{kind}.{name}".lower() not in hidden]
-    return answer(soql.render_record(served, kind, rows[0], fields, version))
+    return answer(soql.render_record(served, kind, rows[0], soql.paths_of(served, kind, fields), version))

@@ -9,6 +9,8 @@ from probes.sandbox.apis.web import Served
 from probes.sandbox.clock import to_instant
 from probes.sandbox.world import Row
 
+Path = tuple[list[str], list[tuple[str, str]]]  # names as written, and how each is followed
+
 
 class RefusedError(ValueError):
     """A statement this API refuses, with the vendor's error code."""
@@ -29,7 +31,7 @@ def records(served: Served, query: Select, version: str, everything: bool) -> li
         rows: list[evaluate.Env] = [{kind: row} for row in select_rows(served, query, everything)]
         found = evaluate.grouped(rows, query, compiler, lambda column, n: column.alias or _group_name(column.node, n))
         return [{"attributes": {"type": "AggregateResult"}} | record for record in found]
-    paths = [_column_path(column.node) for column in query.columns]
+    paths = paths_of(served, kind, [_column_path(column.node, query.alias) for column in query.columns])
     return [render_record(served, kind, row, paths, version) for row in select_rows(served, query, everything)]
 
 
@@ -37,10 +39,10 @@ def _group_name(node: Node, number: int) -> str:
     return str(node[1]) if node[0] == "col" else f"expr{number}"
 
 
-def _column_path(node: Node) -> str:
+def _column_path(node: Node, alias: str) -> str:
     if node[0] != "col":
         raise RefusedError("MALFORMED_QUERY", f"only fields and aggregates can be selected, not {node[0]}")
-    return str(node[1])
+    return str(node[1]).removeprefix(f"{alias}.")
 
 
 def select_rows(served: Served, query: Select, everything: bool) -> list[Row]:
@@ -131,13 +133,19 @@ def _check_literals(served: Served, kind: str, node: Node) -> None:
             )
 
 
-def render_record(served: Served, kind: str, row: Row, paths: list[str], version: str) -> Row:
+def paths_of(served: Served, kind: str, names: list[str]) -> list[Path]:
+    """Resolve selected field paths once for all rows.
+
+    Errors: RefusedError for a field that does not exist or cannot be seen, also when no row matches.
+    """
+    return [(name.split("."), resolve(served, kind, name)) for name in names]
+
+
+def render_record(served: Served, kind: str, row: Row, paths: list[Path], version: str) -> Row:
+    """Render a row with the selected fields, parents nested."""
     record = attributes(kind, row, version)
-    for path in paths:
-        if path.upper() in ("FIELDS", "*"):
-            raise RefusedError("MALFORMED_QUERY", "name the fields to select")
-        chain = resolve(served, kind, path)
-        target, names, current, current_kind = record, path.split("."), row, kind
+    for names, chain in paths:
+        target, current, current_kind = record, row, kind
         for name, (field, next_kind) in zip(names[:-1], chain[:-1], strict=True):
             parent = served.world.salesforce[next_kind].get(current.get(field))
             if parent is None:
@@ -160,6 +168,7 @@ def rendered(kind: str, field: str, value: Any) -> Any:
 
 
 def attributes(kind: str, row: Row, version: str) -> Row:
+    """Start a rendered row with what the vendor puts first."""
     return {"attributes": {"type": kind, "url": f"/services/data/v{version}/sobjects/{kind}/{row['Id']}"}}
 
 

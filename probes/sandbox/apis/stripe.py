@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from operator import eq, ge, gt, le, lt
 from typing import Any
 
 from werkzeug.wrappers import Request, Response
@@ -124,7 +125,11 @@ def _visible(served: Served, kind: str) -> list[Row]:
     if kind == "event":
         now = served.now_us() // SECOND_US
         oldest = now - 30 * DAY_US // SECOND_US
-        rows = [row for row in rows if row["created"] >= oldest and row["created"] + _lag_seconds(row["id"]) <= now]
+        rows = [
+            row for row in rows
+            if row["created"] >= oldest
+            and (row["created"] + _FEED_LAG_SECONDS <= now or row["created"] + _lag_seconds(row["id"]) <= now)
+        ]  # fmt: skip
     if entities:
         rows = [row for row in rows if _entity(row) not in entities]
     gone = {name.split(".", 1)[1] for name in fields if name.startswith(f"{kind}.")}
@@ -153,12 +158,10 @@ def _list(served: Served, request: Request, kind: str) -> Response:
     for parameter in request.args:
         if parameter.split("[")[0] not in known:
             raise _RefusedError(f"Received unknown parameter: {parameter}", parameter, "parameter_unknown")
-    rows = [row for row in _visible(served, name) if _matches(request, row, filters)]
-    # newest first; the insertion order breaks ties, so that pages neither repeat nor skip
-    rows = [
-        row
-        for _, _, row in sorted(((r["created"], n, r) for n, r in enumerate(rows)), key=lambda k: k[:2], reverse=True)
-    ]
+    within = _created_window(request)
+    accept = _event_filter(request) if name == "event" else lambda row: _matches(request, row, filters)
+    rows = [row for row in _visible(served, name) if within(row["created"]) and accept(row)]
+    rows.reverse()  # newest first: rows are kept in order of creation, so pages neither repeat nor skip among equal stamps
     limit = _integer(request, "limit", 10) or 0
     if not 1 <= limit <= 100:
         raise _RefusedError("This value must be between 1 and 100 (inclusive).", "limit", "parameter_invalid_integer")
@@ -188,17 +191,17 @@ def _page(served: Served, request: Request, name: str, rows: list[Row], limit: i
     return rows[max(0, index - limit) : index], index > limit
 
 
+def _created_window(request: Request) -> Callable[[int], bool]:
+    """Read the `created` parameters into a predicate."""
+    tests: list[Callable[[int], bool]] = []
+    for suffix, test in (("", eq), ("[gte]", ge), ("[gt]", gt), ("[lte]", le), ("[lt]", lt)):
+        bound = _integer(request, f"created{suffix}", None)
+        if bound is not None:
+            tests.append(lambda created, test=test, bound=bound: bool(test(created, bound)))  # type: ignore[misc]
+    return lambda created: all(test(created) for test in tests)
+
+
 def _matches(request: Request, row: Row, filters: dict[str, str]) -> bool:
-    for operator in ("", "[gte]", "[gt]", "[lte]", "[lt]"):
-        bound = _integer(request, f"created{operator}", None)
-        created = row["created"]
-        if bound is not None and not {
-            "": created == bound, "[gte]": created >= bound, "[gt]": created > bound,
-            "[lte]": created <= bound, "[lt]": created < bound,
-        }[operator]:  # fmt: skip
-            return False
-    if row["object"] == "event":
-        return _matches_event(request, row)
     status = request.args.get("status")
     if row["object"] == "subscription" and status is None and row["status"] == "canceled":
         return False  # cancelled ones are hidden unless asked for
@@ -211,13 +214,20 @@ def _matches(request: Request, row: Row, filters: dict[str, str]) -> bool:
     return True
 
 
-def _matches_event(request: Request, row: Row) -> bool:
+def _event_filter(request: Request) -> Callable[[Row], bool]:
+    """Read the parameters of the events feed into a predicate."""
     types = _listed(request, "types") or ([request.args["type"]] if "type" in request.args else [])
     if len(types) > 20:
         raise _RefusedError("You may pass up to 20 types.", "types")
-    named = any(row["type"] == t or (t.endswith(".*") and row["type"].startswith(t[:-1])) for t in types)
-    pending = request.args.get("delivery_success") == "false" and not row["pending_webhooks"]
-    return (named or not types) and not pending
+    exact = {name for name in types if not name.endswith(".*")}
+    families = tuple(name[:-1] for name in types if name.endswith(".*"))
+    undelivered = request.args.get("delivery_success") == "false"
+
+    def accept(row: Row) -> bool:
+        named = not types or row["type"] in exact or (bool(families) and row["type"].startswith(families))
+        return named and not (undelivered and not row["pending_webhooks"])
+
+    return accept
 
 
 def _one(served: Served, request: Request, kind: str, row_id: str) -> Response:

@@ -30,9 +30,13 @@ class LocalTime(int):
     """Microseconds since epoch of a column that is a time, so that rendering knows it from a number."""
 
 
-def run(served: Served, text: str) -> list[Row]:
-    """Run a statement and render its rows: lower-case columns, nulls omitted, numbers and ids as text.
+MAX_ROWS = 100_000
 
+
+def run(served: Served, text: str, limit: int, offset: int) -> tuple[list[Row], int]:
+    """Run a statement and render one page of its rows: lower-case columns, nulls omitted, numbers and ids as text.
+
+    Returns: the page, and how many rows there are in all (at most 100,000).
     Errors: QuerySyntaxError, UnknownName.
     """
     query = parse(text)
@@ -44,13 +48,17 @@ def run(served: Served, text: str) -> list[Row]:
         accept = evaluate.condition(query.where, compiler.compile)
         rows = [env for env in rows if accept(env)]
     if evaluate.is_aggregate(query):
-        found = evaluate.grouped(rows, query, compiler.compile, _name)
-    else:
-        rows = evaluate.ordered(rows, query.order_by, compiler.compile)
-        getters = _getters(query, compiler, scope)
-        found = [{name: getter(env) for name, getter in getters} for env in rows]
+        found = _window(evaluate.grouped(rows, query, compiler.compile, _name), query)
+        return [_rendered(row) for row in found[offset : offset + limit]], len(found)
+    getters = _getters(query, compiler, scope)
+    chosen = _window(evaluate.ordered(rows, query.order_by, compiler.compile), query)
+    page = [{name: getter(env) for name, getter in getters} for env in chosen[offset : offset + limit]]
+    return [_rendered(row) for row in page], len(chosen)
+
+
+def _window(rows: list[Any], query: Select) -> list[Any]:
     stop = None if query.limit is None else query.offset + query.limit
-    return [_rendered(row) for row in found[query.offset : stop]]
+    return rows[query.offset : stop][:MAX_ROWS]
 
 
 def _getters(query: Select, compiler: "_Compiler", scope: dict[str, str]) -> list[tuple[str, evaluate.Getter]]:
