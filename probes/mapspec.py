@@ -111,7 +111,7 @@ As = Literal[
 class Strict(BaseModel):
     """A model that refuses what it does not know."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, hide_input_in_errors=True)
 
 
 class Condition(Strict):

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from .clock import duration_us
 from .errors import ProbeError, Reason
@@ -113,7 +113,7 @@ class PlatformSettings(Strict):
         return self.streams.get(name) or StreamSettings()
 
 
-_SECTION = TypeAdapter(dict[Name, PlatformSettings])
+_SECTION = TypeAdapter(dict[Name, PlatformSettings], config=ConfigDict(hide_input_in_errors=True))
 
 
 def parse_platforms(section: Mapping[str, Any]) -> dict[str, PlatformSettings]:

@@ -24,6 +24,7 @@ Normaliser = Callable[[str], str]
 MINOR_LIMIT = 2**62
 MAX_TEXT = 10_000
 QUARTER = 15 * MINUTE
+FIRST_US, LAST_US = to_us(datetime(1, 1, 2, tzinfo=UTC)), to_us(datetime(9999, 12, 30, tzinfo=UTC))
 
 
 class RowError(ValueError):
@@ -81,7 +82,9 @@ def decimal(value: Any) -> Decimal | None:
         value = value.get("decimal")
     if value is None or value == "":
         return None
-    if isinstance(value, bool | float | list | dict | Poison):
+    if isinstance(value, Poison):
+        raise RowError(value.why)
+    if isinstance(value, bool | float | list | dict):
         raise RowError(f"{str(value)[:40]} is not an exact number")
     try:
         number = Decimal(value)
@@ -174,7 +177,7 @@ def _unix(value: Any, scale: int) -> int | None:
         if number.adjusted() > 15:
             raise RowError(f"{number} is not a time since 1970")
         us = int(number * scale)
-    if not -(2**61) < us < 2**61:
+    if not FIRST_US <= us <= LAST_US:
         raise RowError(f"{value} is not a time since 1970")
     return us
 

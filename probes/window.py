@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from .clock import SECOND, iso
+from .clock import SECOND
 from .probe import Cursor, Meter
 
 SKEW_TOLERANCE_SECONDS = 2.0
@@ -39,7 +39,10 @@ def plan(cursor: Cursor, now_us: int, *, overlap_us: int, history_us: int, meter
 def _clamped(us: int, now_us: int, meter: Meter) -> int:
     if us <= now_us:
         return us
-    meter.warnings = (*meter.warnings, f"the cursor stood in the future ({iso(us)}) and was set back to now")
+    meter.warnings = (
+        *meter.warnings,
+        f"the cursor stood {(us - now_us) // SECOND} s in the future and was set back to now",
+    )
     return now_us
 
 
