@@ -84,6 +84,12 @@ def cycle(workspace: Workspace) -> CycleSummary:
     return summary
 
 
+def summary_name(port: int, **day: str) -> str:
+    """Return what the ERP writes on the journal entry of a day; the port tells the companies of this session apart."""
+    name = f"SUM-{port}-{{entity}}-{{currency}}-{{date}}"
+    return name.format(**day) if day else name
+
+
 @pytest.fixture
 def company(
     tryton: Tryton,
@@ -101,12 +107,14 @@ def company(
     monkeypatch.setenv("LAB_SLACK_WEBHOOK", slack_sink.url)
     (tmp_path / "crm").mkdir()
     (port,) = free_ports(1)
+    localstripe.empty()
+    summary = {"mode": "summary_journal", "key": f"erp/journal_entry/summary={summary_name(port)}"}
     settings = {
         "company": "Lab",
         "watched_since": (dt.datetime.now(dt.UTC) - dt.timedelta(days=1)).isoformat(timespec="seconds"),
         "entities": {
             DE: {"time_zone": "Europe/Berlin", "currency": "EUR"},
-            JP: {"time_zone": "Asia/Tokyo", "currency": "JPY", "posting": {"invoice": "summary_journal"}},
+            JP: {"time_zone": "Asia/Tokyo", "currency": "JPY", "posting": {"invoice": summary}},
         },
         "platforms": {
             "crm": _crm(tmp_path / "crm"),
@@ -159,6 +167,7 @@ def _erp(server: Tryton) -> dict[str, Any]:
     streams = {
         "party": {"references": [{"kind": "about", "path": "code", "to": "crm/customer/id"}]},
         "sale": {"references": [{"kind": "fulfils", "path": "reference", "to": "crm/opportunity/id"}]},
+        "move": {"keys": [{"by": "summary", "path": "description"}]},
         "invoice": {"references": [{"kind": "posts", "path": "reference", "to": "billing/invoice/id"}]},
     }
     return {

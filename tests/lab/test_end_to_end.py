@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
+from zoneinfo import ZoneInfo
 
 import pytest
+import stripe
 
 from console.run.workspace import Workspace
 from metrics.queries.breaks import breaks, exceptions
@@ -19,7 +21,7 @@ from probes.clock import to_us
 from . import billing as shop
 from . import broker
 from . import erp as ledger
-from .company import DE, Company, cycle, settled
+from .company import DE, JP, Company, cycle, settled, summary_name
 
 HOUR = dt.timedelta(hours=1)
 
@@ -155,3 +157,48 @@ def test_dead_letters_are_exceptions_until_they_are_replayed(company: Company, w
     cycle(workspace)
     with workspace.store.read() as conn:
         assert exceptions(conn).items == []
+
+
+def billed_in_japan(company: Company, quantities: tuple[int, ...]) -> tuple[list[stripe.Invoice], dt.date]:
+    """Bill one customer of the second entity several times. Returns: the invoices and the day there."""
+    customer = shop.customer(company.billing, "Nippon KK", "001-NIPPON")
+    company.crm.account("001-NIPPON", "Nippon KK", JP, dt.datetime.now(dt.UTC) - 30 * HOUR)
+    plan = shop.plan(company.billing, "seat-jpy", 5_000, "jpy")
+    made = []
+    for quantity in quantities:
+        shop.subscribe(company.billing, customer, plan, quantity, JP, f"006-JP-{quantity}")
+        newest = shop.invoices(company.billing, customer)[0]
+        made.append(shop.assign(company.billing, newest.id, JP))
+    assert made[0].status_transitions.finalized_at is not None
+    return made, dt.datetime.fromtimestamp(made[0].status_transitions.finalized_at, ZoneInfo("Asia/Tokyo")).date()
+
+
+def post_day(company: Company, on: dt.date, total: int) -> str:
+    """Post the day in the ERP as one journal entry. Returns: its id."""
+    party = ledger.customer(company.erp_jp, "Receivables of the day")
+    name = summary_name(company.port, entity=JP, currency="JPY", date=on.isoformat())
+    return str(ledger.post_daily_summary(company.erp_jp, on, party, total, name)["id"])
+
+
+def test_a_day_posted_in_one_journal_entry_proves_its_invoices_when_it_ties(
+    company: Company, workspace: Workspace
+) -> None:
+    invoices, on = billed_in_japan(company, (1, 2))
+    entry = post_day(company, on, sum(invoice.total for invoice in invoices))
+    settled(company, workspace)
+
+    head = shown(workspace, "erp", "journal_entry", entry).head
+    assert (head.entity, head.currency, head.gross_minor, head.state) == (JP, "JPY", 15_000, "posted")
+    assert counts(figure(workspace, "invoice_sync_success", JP)) == {"good": 2, "bad": 0, "pending": 0, "blind": 0}
+
+
+def test_a_day_that_does_not_tie_names_the_one_invoice_that_explains_it(company: Company, workspace: Workspace) -> None:
+    invoices, on = billed_in_japan(company, (1, 2, 4))
+    post_day(company, on, sum(invoice.total for invoice in invoices) - 10_000)
+    settled(company, workspace)
+    company.clock.passed += 25 * HOUR
+    cycle(workspace)
+
+    sync = figure(workspace, "invoice_sync_success", JP)
+    assert counts(sync) == {"good": 2, "bad": 1, "pending": 0, "blind": 0}, sync.reasons
+    assert sync.money["bad"] == {"JPY": 10_000}

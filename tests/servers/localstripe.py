@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import pytest
 
 from . import lab
@@ -22,6 +23,10 @@ class LocalStripe:
 
     url: str
     api_key: str = "sk_test_lab12345"
+
+    def empty(self) -> None:
+        """Forget everything that was ever done there."""
+        httpx.delete(f"{self.url}/_config/data", trust_env=False).raise_for_status()
 
 
 def installed() -> Path:
