@@ -1,4 +1,4 @@
-"""The type of a column: one dimension, 64-bit integers, booleans or objects."""
+"""The columns of frames: one dimension of 64-bit integers, booleans or objects, and what stands for a missing integer."""
 
 from __future__ import annotations
 
@@ -7,3 +7,6 @@ from typing import Any
 import numpy as np
 
 Array = np.ndarray[Any, Any]
+
+NONE = -(2**63)
+"""A missing integer inside frames; the database holds NULL. An instant that has not come is `probes.clock.FOREVER`."""

@@ -12,9 +12,8 @@ import pandas as pd
 
 from probes.clock import FOREVER
 
-from .arrays import Array
+from .arrays import NONE, Array
 from .definitions import Flow, Step
-from .gather import NONE
 
 _AMOUNTS = frozenset({"net", "tax", "gross"})
 _KIND = {
@@ -148,5 +147,31 @@ def _rows(
             "currency": pick["currency"].to_numpy(),
             "since_us": since[where],
             "closed_us": np.full(len(pick), FOREVER) if closed is None else closed[where],
+        }
+    )
+
+
+def group_breaks(flow: Flow, step: Step, s: pd.DataFrame, groups: pd.DataFrame | None) -> pd.DataFrame:
+    """Return one break per group posting that does not tie to its members. The subject is the group posting itself."""
+    if groups is None or groups.empty:
+        return pd.DataFrame()
+    counted = set(s.loc[s["exclusion"].isna(), "anchor_id"].tolist())
+    loose = groups[(groups["group"] != "tied") & groups["subject"].isin(counted)].drop_duplicates("id")
+    return pd.DataFrame(
+        {
+            "subject_id": loose["id"].to_numpy(),
+            "revision": np.ones(len(loose), dtype=np.int64),
+            "entity": loose["entity"].to_numpy(),
+            "kind": "amount_differs",
+            "field": "group",
+            "counterpart_id": loose["id"].to_numpy(),
+            "customer_id": np.full(len(loose), NONE),
+            "expected": [str(v) for v in loose["m_gross"].tolist()],
+            "actual": [str(v) for v in loose["gross"].tolist()],
+            "money_minor": loose["m_gross"].to_numpy() - loose["gross"].to_numpy(),
+            "currency": loose["currency"].to_numpy(),
+            "since_us": loose["latest"].to_numpy(),
+            "closed_us": np.full(len(loose), FOREVER),
+            "check_name": f"{flow.name}.{step.name}",
         }
     )

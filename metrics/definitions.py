@@ -87,12 +87,13 @@ class Step(_Strict):
     """A milestone of a record reached over declared references from the anchor document.
 
     `take`: the first or last such record, the one whose amount makes the sum `covered`, or `parts`: a single record is complete
-    by itself, several are when together they cover the anchor.
+    by itself, several are when together they cover the anchor. `grouped`: where the anchor is posted in a group instead.
     """
 
     name: Word
     title: str
     path: tuple[Hop, ...] = ()
+    grouped: tuple[Hop, ...] = ()
     milestone: Words = ("created",)
     state: Words = ()
     not_state: Words = ()
@@ -111,7 +112,7 @@ class Step(_Strict):
     @property
     def kinds(self) -> tuple[str, ...]:
         """Return the kinds of record that reach this step; empty when it is the anchor itself."""
-        return self.path[-1].kind if self.path else ()
+        return (*self.path[-1].kind, *(self.grouped[-1].kind if self.grouped else ())) if self.path else ()
 
 
 class Anchor(_Strict):
@@ -163,7 +164,8 @@ class Flow(_Strict):
     def paths(self) -> tuple[tuple[Hop, ...], ...]:
         """Return every path that judging follows."""
         extra = [p.path for p in (self.revisions, self.split) if p is not None]
-        return tuple(step.path for step in self.steps if step.path) + tuple(extra)
+        grouped = tuple(step.grouped for step in self.steps if step.grouped)
+        return tuple(step.path for step in self.steps if step.path) + grouped + tuple(extra)
 
 
 class Sli(_Strict):
@@ -200,13 +202,24 @@ class Sli(_Strict):
         return self
 
 
+class PostingGroup(_Strict):
+    """Which group an n:1 posting puts a document into: a key with {entity}, {currency} and {date} (of `milestone`)."""
+
+    mode: Literal["summary_journal", "consolidated"]
+    key: str = Field(pattern=r"^[A-Za-z0-9_.-]+/[a-z_]+/[a-z0-9_]+=.+$")
+    milestone: Word = "finalised"
+
+
 class EntitySettings(_Strict):
-    """One legal entity: the zone and currency of its books and how each document type is posted in its ERP."""
+    """One legal entity: the zone and currency of its books and how each document type is posted in its ERP.
+
+    `posting`: document type → document, not_posted, or a posting group.
+    """
 
     title: str | None = None
     time_zone: str = "UTC"
     currency: str | None = None
-    posting: dict[str, Literal["document", "consolidated", "summary_journal", "not_posted"]] = {}
+    posting: dict[str, Literal["document", "not_posted"] | PostingGroup] = {}
     watched_since: datetime | None = None
 
 
@@ -265,8 +278,17 @@ class Model:
 
     def posting(self, entity: str, kind: str) -> str:
         """Return the posting mode of a document type in an entity."""
+        group = self.group(entity, kind)
+        if group is not None:
+            return group.mode
         known = self.entities.get(entity)
-        return known.posting.get(kind, "document") if known else "document"
+        return str(known.posting.get(kind, "document")) if known else "document"
+
+    def group(self, entity: str | None, kind: str) -> PostingGroup | None:
+        """Return how documents of a type are grouped when an entity posts them n:1, else None."""
+        known = self.entities.get(entity or "")
+        found = known.posting.get(kind) if known else None
+        return found if isinstance(found, PostingGroup) else None
 
     def watch_start_us(self, entity: str) -> int | None:
         """Return the declared watch start of an entity, or None: the first complete poll decides."""

@@ -16,12 +16,11 @@ from sqlalchemy import Connection, text
 
 from probes.clock import FOREVER
 
+from .arrays import NONE
 from .definitions import Flow, Hop, Step
+from .groups import resolve
 from .intake import load_versions
 from .projection import SEQUENCE
-
-NONE = -(2**63)
-"""A missing integer inside frames; the database holds NULL."""
 
 Streams = Mapping[tuple[str, str], tuple[int, ...]]
 """(role, kind) → the streams that show such records."""
@@ -40,7 +39,7 @@ _STEP = (
     "SELECT w.subject, r.id, r.stream_id, r.kind, COALESCE(r.entity, '') AS entity, r.state,"
     " (r.status IS NOT NULL AND r.state IS NULL) AS unmapped, r.currency, COALESCE(r.net_minor, {none}) AS net,"
     " COALESCE(r.tax_minor, {none}) AS tax, COALESCE(r.gross_minor, {none}) AS gross, COALESCE(w.amount, {none}) AS applied,"
-    " COALESCE(x.customer_id, {none}) AS payer, r.posting_on, r.first_observed_us,"
+    " COALESCE(x.customer_id, {none}) AS payer, r.posting_on, r.first_observed_us, COALESCE(r.revision, 1) AS shown_revision,"
     " COALESCE(r.deleted_us, {ever}) AS deleted_us, r.version_count {milestones}"
     " FROM {walk} w JOIN record r ON r.id = w.record_id"
     " LEFT JOIN crosswalk x ON x.record_id = COALESCE(r.bill_to_id, r.customer_id) {joins}"
@@ -59,6 +58,7 @@ class Frames:
     steps: dict[str, pd.DataFrame]
     revisions: dict[str, pd.DataFrame]
     versions: dict[str, pd.DataFrame]
+    groups: dict[str, pd.DataFrame]
 
 
 def gather(conn: Connection, flow: Flow, streams: Streams, ids: Sequence[int]) -> Frames:
@@ -71,7 +71,7 @@ def gather(conn: Connection, flow: Flow, streams: Streams, ids: Sequence[int]) -
         history = _children(conn, walks, flow.revisions.path, streams)
     if flow.split:
         lines = _children(conn, walks, flow.split.path, streams)
-    steps, revisions, versions = {}, {}, {}
+    steps, revisions, versions, groups = {}, {}, {}, {}
     for step in flow.steps:
         if not step.path:
             continue
@@ -83,8 +83,23 @@ def gather(conn: Connection, flow: Flow, streams: Streams, ids: Sequence[int]) -
             many = steps[step.name].loc[steps[step.name]["version_count"] > 1, "id"]
             if len(many):
                 versions[step.name] = _versions(conn, many.unique().tolist())
+        if step.grouped:
+            groups[step.name] = _groups(conn, step, walks.walk(step.grouped), streams)
     walks.drop()
-    return Frames(anchors, history, lines, steps, revisions, versions)
+    return Frames(anchors, history, lines, steps, revisions, versions, groups)
+
+
+def _groups(conn: Connection, step: Step, walk: str, streams: Streams) -> pd.DataFrame:
+    """Return the group postings of the subjects and how they tie. Shape: as a step's rows, with `group` and `m_gross`."""
+    rows = _step(conn, step.model_copy(update={"path": step.grouped}), walk, streams)
+    members = frame(
+        conn,
+        f"SELECT k.record_id AS journal, m.id AS member, COALESCE(m.net_minor, {NONE}) AS net, COALESCE(m.tax_minor, {NONE}) AS tax,"
+        f" COALESCE(m.gross_minor, {NONE}) AS gross FROM (SELECT DISTINCT record_id FROM {walk}) j"
+        " JOIN record_key k ON k.record_id = j.record_id JOIN reference r ON r.to_id = k.key_id AND r.kind = 'grouped_in'"
+        " JOIN record m ON m.id = r.record_id ORDER BY 1, 2",
+    )
+    return resolve(rows, members)
 
 
 def _versions(conn: Connection, ids: Sequence[int]) -> pd.DataFrame:
@@ -95,10 +110,10 @@ def _versions(conn: Connection, ids: Sequence[int]) -> pd.DataFrame:
             a = v.record.amounts
             rows.append(
                 (rid, v.order_us, a.get("net", NONE), a.get("tax", NONE), a.get("gross", NONE), v.record.currency,
-                 v.record.entity or "", v.record.state)
+                 v.record.entity or "", v.record.state, v.record.revision or 1)
             )  # fmt: skip
-    names = ["id", "order_us", "r_net", "r_tax", "r_gross", "r_currency", "r_entity", "state"]
-    return pd.DataFrame(rows, columns=names).astype(dict.fromkeys(names[5:], object))
+    names = ["id", "order_us", "r_net", "r_tax", "r_gross", "r_currency", "r_entity", "state", "shown_revision"]
+    return pd.DataFrame(rows, columns=names).astype(dict.fromkeys(names[5:8], object))
 
 
 def _subjects(conn: Connection, ids: Sequence[int]) -> None:

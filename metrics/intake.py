@@ -9,6 +9,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 from sqlalchemy import Connection, bindparam, delete, select, text
 
@@ -57,6 +58,7 @@ _QUARANTINE_COLUMNS = (
     "raw",
 )
 _CHUNK = 500
+_ARRIVAL = attrgetter("observed_us", "order_us", "digest")
 _HEAD_REPLACES = upsert_clause(RECORD, HEAD_COLUMNS)
 _VERSION_ONCE = upsert_clause(VERSION, VERSION_COLUMNS[:4])
 _ONCE = "ON CONFLICT DO NOTHING"
@@ -94,15 +96,20 @@ class Landed:
 
 def land(conn: Connection, page: Page, source: Source, toucher: Toucher, landed: Landed) -> None:
     """Store one page inside the caller's write transaction. Errors: IdentityClashError; bad rows only land in quarantine."""
-    observed = _versions(page, source)
+    land_pages(conn, [page], source, toucher, landed)
+
+
+def land_pages(conn: Connection, pages: Sequence[Page], source: Source, toucher: Toucher, landed: Landed) -> None:
+    """Store pages of one stream, in the order they came, as if each had landed before the next but in a few statements."""
+    observed = _versions(pages, source)
     digests = _known_digests(conn, observed)
     fresh = {rid: vs for rid, vs in observed.items() if rid not in digests}
     changed = {
         rid: vs for rid, vs in observed.items() if rid in digests and (len(vs) > 1 or vs[0].digest != digests[rid])
     }
     _insert_versions(conn, fresh, source)
-    heads = {rid: project(rid, source.stream_id, source.platform, vs) for rid, vs in fresh.items()}
-    moved: dict[int, Record] = {rid: vs[-1].record for rid, vs in fresh.items()}
+    heads = {rid: project(rid, source.stream_id, source.platform, vs, toucher.group) for rid, vs in fresh.items()}
+    moved: dict[int, Record] = {rid: max(vs, key=SEQUENCE).record for rid, vs in fresh.items()}
     if changed:
         heads_again, moved_again = _take_in_changes(conn, changed, source, toucher)
         heads |= heads_again
@@ -113,28 +120,44 @@ def land(conn: Connection, page: Page, source: Source, toucher: Toucher, landed:
         toucher.touch_members(conn, connect(conn, customers))
     toucher.touch(conn, source.platform, moved)
     toucher.touch_customers(conn, _customers_of(moved.values(), source.platform))
-    _note_scopes(conn, moved.values(), source, page.observed_us)
-    _quarantine(conn, page, source)
-    _samples(conn, page, source)
-    landed.records += len(page.records)
+    _note_scopes(conn, observed.values(), source)
     landed.new += len(fresh)
     landed.versions += len(fresh) + len(changed)
-    landed.quarantined += len(page.bad)
     landed.seen.update(observed)
-    landed.shown.update(record.id for record in page.records)
+    for page in pages:
+        _quarantine(conn, page, source)
+        _samples(conn, page, source)
+        landed.records += len(page.records)
+        landed.quarantined += len(page.bad)
+        landed.shown.update(record.id for record in page.records)
 
 
-def _versions(page: Page, source: Source) -> dict[int, list[Version]]:
+def _versions(pages: Sequence[Page], source: Source) -> dict[int, list[Version]]:
+    """Return what the pages show per record, in the order of the identities: neighbours are written side by side."""
     found: dict[int, list[Version]] = defaultdict(list)
-    platform, after, observed_us = source.platform, source.watermark_us, page.observed_us
-    for record in page.records:
-        order = record.changed_us if record.changed_us is not None else observed_us
-        version = Version(order, observed_us, digest(encode_record(record)), after, record)
-        found[record_id(platform, record.kind, record.id)].append(version)
-    for versions in found.values():
-        if len(versions) > 1:
-            versions[:] = sorted({v.digest: v for v in versions}.values(), key=SEQUENCE)
-    return found
+    platform, after = source.platform, source.watermark_us
+    for page in pages:
+        observed_us = page.observed_us
+        for record in page.records:
+            order = record.changed_us if record.changed_us is not None else observed_us
+            body = encode_record(record)
+            version = Version(order, observed_us, digest(body), after, record, body)
+            found[record_id(platform, record.kind, record.id)].append(version)
+    return {rid: versions if len(versions) == 1 else _new([], versions) for rid, versions in sorted(found.items())}
+
+
+def _new(held: Sequence[Version], seen: Sequence[Version]) -> list[Version]:
+    """Return the versions seen that are not held, as if each had come alone: repeating the newest adds none."""
+    known = {(v.order_us, v.digest) for v in held}
+    newest = max(held, key=SEQUENCE, default=None)
+    new = []
+    for version in sorted(seen, key=_ARRIVAL):
+        if (version.order_us, version.digest) in known or (newest is not None and version.digest == newest.digest):
+            continue
+        known.add((version.order_us, version.digest))
+        new.append(version)
+        newest = version if newest is None else max(newest, version, key=SEQUENCE)
+    return new
 
 
 def _known_digests(conn: Connection, observed: Mapping[int, Sequence[Version]]) -> dict[int, bytes]:
@@ -160,7 +183,7 @@ def _insert_versions(conn: Connection, versions: Mapping[int, Sequence[Version]]
             v.after_us,
             source.stream_id,
             source.poll_run_id,
-            encode_record(v.record).decode(),
+            (v.body or encode_record(v.record)).decode(),
         )
         for rid, vs in versions.items()
         for v in vs
@@ -176,12 +199,11 @@ def _take_in_changes(
     heads, moved, new_versions = {}, {}, {}
     for rid, seen in changed.items():
         before = max(held[rid], key=SEQUENCE)
-        known = {(v.order_us, v.digest) for v in held[rid]}
-        new = [v for v in seen if (v.order_us, v.digest) not in known]
+        new = _new(held[rid], seen)
         if not new:
             continue
         new_versions[rid] = new
-        heads[rid] = project(rid, source.stream_id, source.platform, [*held[rid], *new])
+        heads[rid] = project(rid, source.stream_id, source.platform, [*held[rid], *new], toucher.group)
         after = max([*held[rid], *new], key=SEQUENCE)
         if judged(before.record) != judged(after.record) or after is before:
             moved[rid] = after.record
@@ -240,15 +262,20 @@ _BLIND_FOR_SCOPE = text(
 ).bindparams(bindparam("entities", expanding=True))
 
 
-def _note_scopes(conn: Connection, records: Iterable[Record], source: Source, observed_us: int) -> None:
+def _note_scopes(conn: Connection, observed: Iterable[Sequence[Version]], source: Source) -> None:
     """Note legal entities seen for the first time; what was blind for want of them is judged again."""
-    new = sorted({r.entity for r in records if r.entity} - source.scopes)
-    if not new:
+    firsts: dict[str, int] = {}
+    for versions in observed:
+        for version in versions:
+            entity = version.record.entity
+            if entity and entity not in source.scopes:
+                firsts[entity] = min(firsts.get(entity, version.observed_us), version.observed_us)
+    if not firsts:
         return
-    rows = [(source.stream_id, entity, observed_us) for entity in new]
+    rows = [(source.stream_id, entity, at) for entity, at in sorted(firsts.items())]
     if bulk_insert(conn, SCOPE, rows, ("stream_id", "entity", "first_us"), _ONCE):
-        note(conn, {(flow, anchor) for flow, anchor in conn.execute(_BLIND_FOR_SCOPE, {"entities": new})})
-    source.scopes.update(new)
+        note(conn, {(flow, anchor) for flow, anchor in conn.execute(_BLIND_FOR_SCOPE, {"entities": sorted(firsts)})})
+    source.scopes.update(firsts)
 
 
 def _quarantine(conn: Connection, page: Page, source: Source) -> None:

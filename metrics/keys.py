@@ -6,6 +6,7 @@ external id it finds), so an identity never lies silently.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import blake2b
 
 from probes.record import key
@@ -23,8 +24,9 @@ def record_id(platform: str, kind: str, external_id: str) -> int:
     return key_id(key(platform, kind, "id", external_id))
 
 
+@lru_cache(maxsize=65_536)
 def customer_id(platform: str, external_id: str | None) -> int | None:
-    """Return the identity of a platform's customer record, None where the document names none."""
+    """Return the identity of a platform's customer record, None where the document names none; many documents name one."""
     return None if external_id is None else record_id(platform, "customer", external_id)
 
 

@@ -18,8 +18,9 @@ from sqlalchemy import Connection, text
 
 from probes.clock import FOREVER
 
+from .arrays import NONE
 from .definitions import Flow, Sli, Step
-from .gather import NONE, Frames
+from .gather import Frames
 from .intake import load_versions
 from .projection import SEQUENCE, Version
 from .subjects import subjects

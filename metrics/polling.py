@@ -1,4 +1,4 @@
-"""How one probe runs: pages are stored as they come, and the watermark moves only with the last page of a complete poll.
+"""How one probe runs: pages are stored as they come, a few at a time, and the watermark moves only with the last page of a complete poll.
 
 A poll that fails, is cut or looks wrong leaves a poll run that says so, keeps what landed and moves no watermark. It never
 raises for trouble of the platform, and it never turns that trouble into a verdict.
@@ -7,16 +7,16 @@ raises for trouble of the platform, and it never turns that trouble into a verdi
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, and_, func, insert, select, update
 
-from probes.clock import SECOND, Clock, to_us
+from probes.clock import SECOND, Clock, monotonic, to_us
 from probes.poll import Kind, Polling, PollReport, poll, sweep
 from probes.probe import Page, Platform, Stream
 
-from .intake import Landed, Source, land
+from .intake import Landed, Source, land_pages
 from .keys import stream_id
 from .store import Store
 from .sweeping import mark_deleted
@@ -25,6 +25,8 @@ from .touching import Toucher
 
 PLATFORM, STREAM, RUN = table(PlatformRow), table(StreamRow), table(PollRun)
 RECORD, SCOPE = table(RecordRow), table(Scope)
+_BATCH_ROWS = 2_000
+_BATCH_SECONDS = 2.0
 _MIN_HELD = 2
 """Fewer records held in the overlap than this prove nothing when they do not come back: one may have been deleted."""
 
@@ -111,9 +113,10 @@ def _drain(
     store: Store, toucher: Toucher, polling: Polling[Page], source: Source, landed: Landed, kind: str
 ) -> PollReport:
     doubt: str | None = None
-    for page in polling:
+    for pages in _batches(polling):
+        page = pages[-1]
         with store.write() as conn:
-            land(conn, page, source, toucher, landed)
+            land_pages(conn, pages, source, toucher, landed)
             if page.last:
                 doubt = _doubt(conn, source, landed, polling) if kind == "changes" else None
             if doubt is None and kind == "changes":
@@ -121,6 +124,20 @@ def _drain(
             elif page.last and kind == "reread":
                 conn.execute(update(STREAM).where(STREAM.c.id == source.stream_id).values(reread_us=page.observed_us))
     return polling.report.as_suspect(doubt) if doubt else polling.report
+
+
+def _batches(polling: Iterable[Page]) -> Iterator[list[Page]]:
+    """Put small pages together until there is enough to be worth a transaction, or what came has waited long enough."""
+    held: list[Page] = []
+    rows, since = 0, monotonic()
+    for page in polling:
+        held.append(page)
+        rows += len(page.records) + len(page.samples)
+        if page.last or rows >= _BATCH_ROWS or monotonic() - since >= _BATCH_SECONDS:
+            yield held
+            held, rows, since = [], 0, monotonic()
+    if held:
+        yield held
 
 
 def _advance(conn: Connection, sid: int, page: Page) -> None:

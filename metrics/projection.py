@@ -5,23 +5,27 @@ Pure: the same versions in any order give the same rows, so a head can always be
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from probes.record import Record
+from probes.record import Record, Reference
 
 from .keys import customer_id, key_id
 
 
 class Version(NamedTuple):
-    """One observation: when it holds from, when it was seen, the watermark before that, its digest and what was seen."""
+    """One observation: when it holds from, when it was seen, the watermark before that, its digest and what was seen.
+
+    `body` is the canonical text while it has just been made, so that nothing is encoded twice.
+    """
 
     order_us: int
     observed_us: int
     digest: bytes
     after_us: int | None
     record: Record
+    body: bytes | None = None
 
 
 class Head(NamedTuple):
@@ -45,7 +49,11 @@ KEY_COLUMNS = ("key_id", "record_id", "key")
 SEQUENCE = attrgetter("order_us", "observed_us", "digest")
 
 
-def project(rid: int, stream_id: int, platform: str, versions: Sequence[Version]) -> Head:
+Grouper = Callable[[Record], Reference | None]
+"""Returns the reference to the posting group that the configuration puts a document into, if any."""
+
+
+def project(rid: int, stream_id: int, platform: str, versions: Sequence[Version], group: Grouper | None = None) -> Head:
     """Return the head of a record from all its versions, in whatever order they are given."""
     ordered = sorted(versions, key=SEQUENCE) if len(versions) > 1 else versions
     last = ordered[-1]
@@ -58,10 +66,14 @@ def project(rid: int, stream_id: int, platform: str, versions: Sequence[Version]
         customer_id(platform, parties.get("sold_to")),
         customer_id(platform, bill_to), r.status, r.state, r.currency, amounts.get("net"), amounts.get("tax"),
         amounts.get("gross"), amounts.get("open"), r.revision, r.exempt, r.test, on.get("document"), on.get("posting"),
-        r.created_us, r.changed_us, min(v.observed_us for v in ordered), last.observed_us, deleted, len(ordered), last.digest,
+        r.created_us, r.changed_us, last.observed_us if len(ordered) == 1 else min(v.observed_us for v in ordered), last.observed_us, deleted,
+        len(ordered), last.digest,
     )  # fmt: skip
     return Head(
-        row, list(_milestones(rid, ordered)), _references(rid, r), [(key_id(k), rid, k) for k in dict.fromkeys(r.keys)]
+        row,
+        list(_milestones(rid, ordered)),
+        _references(rid, r, group),
+        [(key_id(k), rid, k) for k in dict.fromkeys(r.keys)],
     )
 
 
@@ -74,9 +86,10 @@ def _deleted_us(ordered: Sequence[Version]) -> int:
     return stamp
 
 
-def _references(rid: int, record: Record) -> list[tuple[Any, ...]]:
+def _references(rid: int, record: Record, group: Grouper | None) -> list[tuple[Any, ...]]:
     rows = {}
-    for ref in record.references:
+    grouped = group(record) if group is not None else None
+    for ref in (*record.references, grouped) if grouped is not None else record.references:
         to, line = key_id(ref.to), ref.line or ""
         rows[ref.kind, to, line] = (rid, ref.kind, to, line, ref.to, ref.amount_minor, ref.currency, ref.quantity)
     return list(rows.values())

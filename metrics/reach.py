@@ -7,12 +7,13 @@ import pandas as pd
 
 from probes.clock import FOREVER
 
-from .arrays import Array
+from .arrays import NONE, Array
 from .definitions import Flow, Step
-from .gather import NONE, Frames, anchor_milestone
+from .gather import Frames, anchor_milestone
 
 AMOUNTS = ("net", "tax", "gross")
 WORDS = ("currency", "entity", "posting_on")
+_R_WORDS = tuple(f"r_{word}" for word in WORDS)
 
 
 def reach(flow: Flow, step: Step, s: pd.DataFrame, frames: Frames, due: Array | None = None) -> pd.DataFrame:
@@ -27,6 +28,9 @@ def reach(flow: Flow, step: Step, s: pd.DataFrame, frames: Frames, due: Array | 
     rows = _matches(step, s, frames.steps[step.name], frames.revisions.get(step.name))
     if due is not None and step.name in frames.versions:
         rows = _as_of(rows, due, frames.versions[step.name])
+    if step.name in frames.groups and len(frames.groups[step.name]):
+        rows = _with_groups(s, rows, frames.groups[step.name])
+    rows = _of_the_revision(rows)
     unmapped = _flags(s, rows.loc[rows["unmapped"] != 0, "sid"])
     rows = rows[(rows["unmapped"] == 0) & _in_state(step, rows)]
     shown = _flags(s, rows["sid"])
@@ -61,6 +65,7 @@ def _anchor_itself(flow: Flow, step: Step, s: pd.DataFrame, frames: Frames) -> p
             "unmapped": s["unmapped"].to_numpy() != 0,
             "shown": there,
             "duplicate": False,
+            "group": None,
         }
     )
 
@@ -76,6 +81,16 @@ def _matches(step: Step, s: pd.DataFrame, rows: pd.DataFrame, revisions: pd.Data
     if step.revision and revisions is not None and (m["revision"] > 1).any():
         m = _timed_by_revision(m, revisions)
     return m.rename(columns={c: f"r_{c}" for c in (*AMOUNTS, "currency", "posting_on", "payer")})
+
+
+def _with_groups(s: pd.DataFrame, rows: pd.DataFrame, groups: pd.DataFrame) -> pd.DataFrame:
+    """Add the group postings to the records that reach a step; what a group says of one member's amounts is nothing."""
+    live = groups[groups["deleted_us"] == FOREVER]
+    extra = s[["sid", "anchor_id"]].merge(live, left_on="anchor_id", right_on="subject", sort=False)
+    extra = extra.assign(revision=1, r_payer=NONE, **{f"r_{a}": NONE for a in AMOUNTS}).assign(
+        **dict.fromkeys(_R_WORDS)
+    )
+    return pd.concat([rows.assign(group=None), extra], ignore_index=True)
 
 
 def _timed_by_revision(m: pd.DataFrame, revisions: pd.DataFrame) -> pd.DataFrame:
@@ -101,11 +116,19 @@ def _as_of(rows: pd.DataFrame, due: Array, versions: pd.DataFrame) -> pd.DataFra
     ).set_index("row")  # fmt: skip
     first = versions.drop_duplicates("id").set_index("id")
     rows = rows.copy()
-    for column in (*[f"r_{a}" for a in AMOUNTS], "r_currency", "r_entity", "state"):
+    for column in (*[f"r_{a}" for a in AMOUNTS], "r_currency", "r_entity", "state", "shown_revision"):
         then = found[column]
         then = then.where(~found["order_us"].isna(), found["id"].map(first[column]))
         rows.loc[found.index, column] = then.astype(rows[column].dtype)
     return rows
+
+
+def _of_the_revision(rows: pd.DataFrame) -> pd.DataFrame:
+    """Forget the amounts of records that already show a later revision: with the subject's own they have no common basis."""
+    later = (rows["shown_revision"] > rows["revision"]).to_numpy()
+    if not later.any():
+        return rows
+    return rows.assign(**{f"r_{a}": np.where(later, NONE, rows[f"r_{a}"].to_numpy()) for a in AMOUNTS})
 
 
 def _in_state(step: Step, rows: pd.DataFrame) -> Array:
@@ -151,7 +174,7 @@ def _place(s: pd.DataFrame, chosen: pd.DataFrame) -> pd.DataFrame:
     at = chosen["sid"].to_numpy()
 
     def column(name: str, missing: object, dtype: object) -> Array:
-        out = np.full(len(s), missing, dtype=dtype)  # type: ignore[call-overload] # dtype is int64 or object
+        out: Array = np.full(len(s), missing, dtype=dtype)
         out[at] = chosen[name].to_numpy()
         return out
 
@@ -159,6 +182,7 @@ def _place(s: pd.DataFrame, chosen: pd.DataFrame) -> pd.DataFrame:
     ints |= {f"r_{a}": NONE for a in AMOUNTS}
     placed = {name: column(name, missing, np.int64) for name, missing in ints.items()}
     placed |= {f"r_{w}": column(f"r_{w}", None, object) for w in WORDS}
+    placed["group"] = column("group", None, object) if "group" in chosen else np.full(len(s), None, dtype=object)
     return pd.DataFrame(placed).rename(columns={"id": "record_id"})
 
 

@@ -17,6 +17,7 @@ from probes.record import decode_record
 from .crosswalk import connect
 from .definitions import Flow, Model
 from .exceptions import derive_exceptions
+from .groups import grouper
 from .intake import VERSION, insert_heads
 from .judge import judge, judge_subjects
 from .projection import Version, project
@@ -82,7 +83,7 @@ def _recompute(conn: Connection, model: Model, heads: bool, progress: Progress |
     for name in [table(t).name for t in ((*HEADS, *VERDICTS) if heads else VERDICTS)]:
         conn.exec_driver_sql(f"DELETE FROM {name}")
     if heads:
-        _rebuild_heads(conn, progress)
+        _rebuild_heads(conn, model, progress)
     view = View(conn, model)
     for flow in model.flows.values():
         anchors = _anchors(conn, flow, view)
@@ -94,7 +95,8 @@ def _recompute(conn: Connection, model: Model, heads: bool, progress: Progress |
     derive_exceptions(conn)
 
 
-def _rebuild_heads(conn: Connection, progress: Progress | None) -> None:
+def _rebuild_heads(conn: Connection, model: Model, progress: Progress | None) -> None:
+    group = grouper(model)
     platforms = {row[0]: row[1] for row in conn.execute(text("SELECT id, platform FROM stream"))}
     scopes: dict[tuple[int, str], int] = {}
     customers: list[int] = []
@@ -111,7 +113,7 @@ def _rebuild_heads(conn: Connection, progress: Progress | None) -> None:
                 scopes[stream, record.entity] = seen if at is None else min(at, seen)
         if not held:
             break
-        insert_heads(conn, [project(rid, sources[rid], platforms[sources[rid]], vs) for rid, vs in held.items()])
+        insert_heads(conn, [project(rid, sources[rid], platforms[sources[rid]], vs, group) for rid, vs in held.items()])
         customers += [rid for rid, vs in held.items() if vs[0].record.kind == "customer"]
         after, done = max(held), done + sum(map(len, held.values()))
         if progress:

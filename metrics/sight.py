@@ -10,8 +10,9 @@ from sqlalchemy import Connection, select
 
 from probes.clock import FOREVER
 
+from .arrays import NONE
 from .definitions import Flow, Model
-from .gather import NONE, Streams
+from .gather import Streams
 from .tables import Lookup, PollRun, Scope, StreamRow, table
 from .verdicts import Runs, Sight
 

@@ -17,10 +17,10 @@ from sqlalchemy import Connection, text
 
 from probes.clock import DAY, HOUR, MINUTE, from_us, to_us
 
+from .arrays import NONE
 from .counting import Count, Window, count_events, count_polls, count_states
 from .definitions import Model, Sli
 from .filters import Filters
-from .gather import NONE
 from .sight import View
 
 __all__ = ["BurnRates", "Figure", "Filters", "Point", "burn", "figures", "generation", "series", "slices"]
@@ -163,6 +163,8 @@ def window_of(view: View, sli: Sli, now_us: int, filters: Filters) -> Window:
     watermark = view.watermark(streams) if streams else NONE
     until = min(now_us, filters.as_of_us) if filters.as_of_us is not None else now_us
     horizon = None if watermark == NONE else min(watermark, until)
+    if sli.kind == "sample":
+        horizon = until  # polls are our own: what happened until now is known, whatever the platform answered
     end = until if sli.kind == "sample" else (horizon if horizon is not None else until)
     start = _month_start(view.model, end, filters) if sli.calendar_month and not filters.window_us else None
     if start is None:

@@ -26,6 +26,8 @@ _PRAGMAS = (
     "PRAGMA cache_size=-131072",
     "PRAGMA temp_store=MEMORY",
     "PRAGMA mmap_size=268435456",
+    "PRAGMA wal_autocheckpoint=8192",  # 32 MiB: keys are hashes, so a load writes to every page; checkpoint it seldom
+    "PRAGMA journal_size_limit=67108864",
 )
 
 

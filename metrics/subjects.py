@@ -11,9 +11,9 @@ import pandas as pd
 
 from probes.clock import FOREVER
 
-from .arrays import Array
+from .arrays import NONE, Array
 from .definitions import Flow
-from .gather import NONE, Frames, anchor_milestone
+from .gather import Frames, anchor_milestone
 
 
 def subjects(flow: Flow, frames: Frames, active: pd.DataFrame | None = None) -> pd.DataFrame:

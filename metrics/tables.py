@@ -23,6 +23,14 @@ def _big(*, key: bool = False, null: bool = False, index: bool = False) -> Any:
     )
 
 
+def _rowid() -> Any:
+    """Return an integer key that on SQLite is the table's own order, so that a record is found in one step."""
+    column: Column[int] = Column(
+        BigInteger().with_variant(Integer, "sqlite"), primary_key=True, nullable=False, autoincrement=False
+    )
+    return Field(default=None, sa_column=column)
+
+
 def _key(*, key: bool = True, null: bool = False) -> Any:
     return Field(default=None, sa_column=Column(KEY_TEXT, primary_key=key, nullable=null and not key))
 
@@ -183,7 +191,7 @@ class RecordRow(SQLModel, table=True):
         Index("ix_record_external", "external_id"),
         Index("ix_record_kind", "stream_id", "kind", "created_us"),
     )
-    id: int = _big(key=True)
+    id: int = _rowid()
     stream_id: int = _big()
     kind: str = _key(key=False)
     external_id: str = _key(key=False)

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, bindparam, select, text
 from probes.record import Record
 
 from .definitions import Flow, Hop, Model
+from .groups import grouper
 from .store import bulk_insert, upsert_clause
 from .tables import Crosswalk, RecordKey, ReferenceRow, Touch, table
 
@@ -35,6 +36,7 @@ class Toucher:
     """Finds and notes the subjects that records of a stream touch; made once per model."""
 
     def __init__(self, model: Model) -> None:
+        self.group = grouper(model)
         self._roles = {name: frozenset(p.roles) for name, p in model.platforms.items()}
         self._spots: dict[str, list[_Spot]] = defaultdict(list)
         self._active = [f.name for f in model.flows.values() if f.anchor.active]
@@ -62,6 +64,8 @@ class Toucher:
             for spot in self._spots.get(kind, ()):
                 if spot.role in roles:
                     rows.update((spot.flow, subject) for subject in walk_back(conn, ids, spot.back))
+                    if self.group is not None and not spot.back:
+                        rows.update((spot.flow, sibling) for sibling in _siblings(conn, ids))
         note(conn, rows)
 
     def touch_members(self, conn: Connection, members: Iterable[int]) -> None:
@@ -81,6 +85,17 @@ _WAKE_CUSTOMER = text(
     " WHERE f.flow = :flow AND f.anchor_id = c.customer_id AND f.started_us <= (SELECT MIN(r.created_us) FROM record r"
     " WHERE r.customer_id = c.record_id AND r.created_us IS NOT NULL))"
 ).bindparams(bindparam("ids", expanding=True))
+
+
+_SIBLINGS = text(
+    "SELECT DISTINCT o.record_id FROM reference r JOIN record_key k ON k.key_id = r.to_id"
+    " JOIN reference o ON o.to_id = r.to_id AND o.kind = 'grouped_in' WHERE r.kind = 'grouped_in' AND r.record_id IN :ids"
+).bindparams(bindparam("ids", expanding=True))
+
+
+def _siblings(conn: Connection, ids: Sequence[int]) -> list[int]:
+    """Return the other members of the posted groups that these documents are in: what one does to the sum concerns all."""
+    return [sibling for chunk in _chunks(ids) for sibling in conn.execute(_SIBLINGS, {"ids": chunk}).scalars()]
 
 
 def note(conn: Connection, rows: Iterable[tuple[str, int]]) -> None:

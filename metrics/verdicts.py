@@ -14,10 +14,10 @@ import pandas as pd
 
 from probes.clock import FOREVER
 
-from .arrays import Array
-from .breaks import breaks, differences
+from .arrays import NONE, Array
+from .breaks import breaks, differences, group_breaks
 from .definitions import Flow, Sli, Step
-from .gather import NONE, Frames
+from .gather import Frames
 from .reach import reach
 from .subjects import subjects
 
@@ -68,7 +68,7 @@ def judge(flow: Flow, slis: Sequence[Sli], frames: Frames, context: Context) -> 
     reached = {step.name: reach(flow, step, s, frames) for step in flow.steps}
     step_rows, break_rows = [], []
     for step in flow.steps:
-        due = due_us(step, reached, step.within)
+        due = np.where(_in_a_group(flow, step, reached), FOREVER, due_us(step, reached, step.within))
         verdict = _step_verdict(s, reached[step.name], due, context.sights.get(step.name))
         wait = _wait(step, s, reached, verdict, due, slis, context.sights.get(step.name))
         step_rows.append(_step_rows(flow, step, s, reached, due, verdict, wait))
@@ -76,6 +76,7 @@ def judge(flow: Flow, slis: Sequence[Sli], frames: Frames, context: Context) -> 
         break_rows.append(
             breaks(flow, step, s, reached[step.name], due, verdict[0], sight.watermark_us if sight else NONE)
         )
+        break_rows.append(group_breaks(flow, step, s, frames.groups.get(step.name)))
     events = [_events(flow, sli, s, reached, frames, context) for sli in slis]
     steps = pd.concat(step_rows, ignore_index=True)
     return Verdicts(_instances(flow, s, steps), steps, _stack(events), _stack(break_rows))
@@ -112,6 +113,15 @@ def due_us(step: Step, reached: Mapping[str, pd.DataFrame], within: int | None) 
     return np.where(start == FOREVER, FOREVER, np.where(start == FOREVER, 0, start) + within)
 
 
+def _in_a_group(flow: Flow, step: Step, reached: Mapping[str, pd.DataFrame]) -> Array:
+    """Return where a later step leads over a document that a group posting stands for: nothing of it can be seen there."""
+    grouped = [
+        reached[other.name]["group"].notna().to_numpy() for other in flow.steps if other.grouped and other is not step
+    ]
+    count = len(reached[step.name])
+    return np.logical_or.reduce(grouped) if grouped and step.path else np.zeros(count, dtype=bool)
+
+
 # --- one decision, used by steps and SLIs alike --------------------------------------------------------------------------
 
 
@@ -130,6 +140,9 @@ def decide(s: pd.DataFrame, r: pd.DataFrame, due: Array, sight: Sight | None) ->
     table = [
         ((withdrawn != FOREVER) & (withdrawn <= np.minimum(due, latest)), "excluded", "withdrawn"),
         (s["unmapped"].to_numpy() != 0, "blind", "unmapped_status"),
+        (r["group"].to_numpy() == "unresolved", "blind", "group_unresolved"),
+        (r["group"].to_numpy() == "absent", "bad", "missing"),
+        (r["group"].to_numpy() == "doubled", "bad", "duplicate"),
         (latest < start, "good", "early"),
         (latest <= due, "good", "in_time"),
         ((earliest <= due) & (latest != FOREVER), "good", "within_precision"),
@@ -296,7 +309,7 @@ def _events(
     outcome, reason = decide(s, r, due, sight)
     if sli.agree:
         then = reach(flow, step, s, frames, due)
-        outcome, reason = _disagreeing(step, s, then, outcome, reason)
+        outcome, reason = _disagreeing(step, due, s, then, outcome, reason)
     exclusion = s["exclusion"].to_numpy()
     outside = pd.notna(exclusion)
     outcome, reason = np.where(outside, "excluded", outcome), np.where(outside, exclusion, reason)
@@ -328,13 +341,19 @@ def _events(
     return begun
 
 
-def _disagreeing(step: Step, s: pd.DataFrame, then: pd.DataFrame, outcome: Array, reason: Array) -> tuple[Array, Array]:
-    """Turn good into bad where, when due, the records did not agree; the first failing check is the reason."""
+def _disagreeing(
+    step: Step, due: Array, s: pd.DataFrame, then: pd.DataFrame, outcome: Array, reason: Array
+) -> tuple[Array, Array]:
+    """Turn good into bad where, when due, the records did not agree; the first failing check is the reason.
+
+    A revision that another had replaced by then is not compared: the record shows the one in force.
+    """
     first = np.full(len(s), None, dtype=object)
     for name, differs in reversed(differences(step, s, then)):
         first = np.where(differs, name, first)
     first = np.where(then["duplicate"].to_numpy(), "duplicate", first)
-    failing = (outcome == "good") & np.array([x is not None for x in first], dtype=bool)
+    in_force = s["superseded_us"].to_numpy() > due
+    failing = (outcome == "good") & in_force & pd.notna(first)
     return np.where(failing, "bad", outcome), np.where(failing, first, reason)
 
 

@@ -11,14 +11,20 @@ from sqlalchemy import Connection, Table, text
 
 from probes.clock import FOREVER
 
+from .arrays import NONE
 from .definitions import Flow
-from .gather import NONE
 from .rollup import add_contributions
 from .store import bulk_insert
 from .tables import BreakRow, FlowInstance, FlowStep, SliEvent, table
 from .verdicts import Verdicts
 
 INSTANCE, STEP, EVENT, BREAK = table(FlowInstance), table(FlowStep), table(SliEvent), table(BreakRow)
+
+
+_GROUP_BREAKS = text(
+    "DELETE FROM breaks WHERE check_name = :check AND field = 'group' AND subject_id IN (SELECT k.record_id FROM subject s"
+    " JOIN reference r ON r.record_id = s.id AND r.kind = 'grouped_in' JOIN record_key k ON k.key_id = r.to_id)"
+)
 
 
 def write_verdicts(
@@ -30,7 +36,9 @@ def write_verdicts(
     insert_frame(conn, INSTANCE, verdicts.instances)
     insert_frame(conn, STEP, verdicts.steps)
     insert_frame(conn, EVENT, verdicts.events)
-    insert_frame(conn, BREAK, verdicts.breaks)
+    insert_frame(
+        conn, BREAK, verdicts.breaks, "ON CONFLICT DO NOTHING"
+    )  # a group's break comes with each chunk of members
     if not fresh:
         add_contributions(conn, +1, slis)
 
@@ -51,13 +59,13 @@ def _remove(conn: Connection, flow: Flow, slis: Sequence[str]) -> None:
         )
 
 
-def insert_frame(conn: Connection, into: Table, frame: pd.DataFrame) -> int:
+def insert_frame(conn: Connection, into: Table, frame: pd.DataFrame, conflict: str = "") -> int:
     """Insert a frame whose columns are named like the table's; FOREVER and NONE become NULL. Returns the rows."""
     if frame.empty:
         return 0
     columns = [c for c in frame.columns if c in into.c]
     rows = list(zip(*(_plain(frame[c]) for c in columns), strict=True))
-    bulk_insert(conn, into, rows, columns)
+    bulk_insert(conn, into, rows, columns, conflict)
     return len(rows)
 
 
