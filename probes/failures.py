@@ -30,6 +30,7 @@ _USERINFO = re.compile(r"(\w+://)[^/@\s]+@")
 _SHOWN = re.compile(
     r"(?i)\b(bearer|basic|token|api[_-]?key|client_secret|secret|password|authorization)\b(\s*[=:]\s*|\s+)(\S+)"
 )
+_MASKED = re.compile(r"\S+\*{3,}\S*")  # some vendors repeat the first letters of a refused key
 _TAG = re.compile(r"<(script|style)\b.*?</\1>|<[^>]{0,500}>", re.DOTALL | re.IGNORECASE)
 _SPACE = re.compile(r"[\s\x00-\x1f\x7f]+")
 MAX_TEXT = 300
@@ -90,7 +91,7 @@ def scrub(text: str, secrets: Iterable[str] = ()) -> str:
     text = _QUERY.sub(r"\1", text[:20_000])
     text = _USERINFO.sub(r"\1", text)
     text = _TAG.sub(" ", text)
-    text = _SHOWN.sub(r"\1\2***", text)
+    text = _SHOWN.sub(r"\1\2***", _MASKED.sub("***", text))
     text = _SPACE.sub(" ", text).strip()
     return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…"
 

@@ -22,7 +22,7 @@ class Scripted:
 
     script: Sequence[Page | ProbeError]
     seen: list[float | None] = field(default_factory=list)
-    spec: StreamSpec = StreamSpec("orders", "order")
+    spec: StreamSpec = field(default_factory=lambda: StreamSpec("orders", "order"))
 
     def changes(self, cursor: Cursor, now_us: int, meter: Meter) -> Iterator[Page]:
         for step in self.script:
