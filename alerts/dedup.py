@@ -33,11 +33,14 @@ class Why(StrEnum):
     FIRST_LOAD = "first_load"
     SILENCED = "silenced"
     FLAPPING = "flapping"
+    EXPLAINED = "explained"  # a platform that is down explains it and has an alert of its own
     NO_CHANNEL = "no_channel"
 
 
 SENDS = {Why.NEW_EPISODE: "firing", Why.RELEASED: "released", Why.NEW_DOCUMENTS: "updated", Why.RESOLVED: "resolved"}
-HOLDS = frozenset({Why.PROVISIONAL, Why.FIRST_LOAD, Why.SILENCED, Why.FLAPPING, Why.NO_CHANNEL, Why.TAKEN_ON})
+HOLDS = frozenset(
+    {Why.PROVISIONAL, Why.FIRST_LOAD, Why.SILENCED, Why.FLAPPING, Why.EXPLAINED, Why.NO_CHANNEL, Why.TAKEN_ON}
+)
 """Reasons that leave an open episode untold; they are shown beside the alert."""
 
 
@@ -74,6 +77,7 @@ class Situation:
     provisional: bool = False
     first_load: bool = False
     silenced: bool = False
+    explained: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +118,8 @@ def _held(s: Situation, flap: Flap, now_us: int) -> Why | None:
         return Why.FIRST_LOAD
     if s.silenced:
         return Why.SILENCED
+    if s.explained:
+        return Why.EXPLAINED
     if s.told.channels:
         return None
     if s.alert.state == "acknowledged":

@@ -63,7 +63,8 @@ def record(store: Store, settings: AlertSettings, outlook: Outlook, now_us: int)
         ids = [alert_id(f.fingerprint) for f in outlook.findings]
         before = ledger.load(conn, ids, now_us, settings.flapping.window)
         changes = advance(before.alerts, outlook.findings, outlook.blind, outlook.timing, now_us)
-        told = [_tell(c, before, outlook, settings, now_us) for c in changes]
+        down = frozenset(f.scope.platform for f in outlook.findings if f.rule == "platform_down" and f.scope.platform)
+        told = [_tell(c, before, outlook, down, settings, now_us) for c in changes]
         ledger.save_alerts(conn, [alert for alert, _, _ in told])
         ledger.save_members(conn, [m for c in changes for m in _member_changes(c, before, now_us)])
         items = [item for _, item, _ in told if item is not None]
@@ -97,7 +98,7 @@ def look(store: Store, model: Model, wanted: Sequence[Common], now_us: int) -> O
 
 
 def _tell(
-    change: Change, before: Ledger, outlook: Outlook, settings: AlertSettings, now_us: int
+    change: Change, before: Ledger, outlook: Outlook, down: frozenset[str], settings: AlertSettings, now_us: int
 ) -> tuple[Alert, telling.Item | None, Decision]:
     alert = change.alert
     fresh = _new_documents(change, before)
@@ -109,9 +110,10 @@ def _tell(
         routed=route(alert, settings.routes, tuple(settings.channels)),
         new_documents=fresh,
         repeat_us=(outlook.timing(alert.spec) or Timing()).repeat_us,
-        provisional=change.provisional,
+        provisional=change.finding is not None and change.finding.provisional,
         first_load=outlook.first_load and alert.rule not in ALWAYS_NEWS,
         silenced=silenced_by(alert, before.silences, now_us) is not None,
+        explained=change.finding is not None and not down.isdisjoint(change.finding.caused_by),
     )
     flap = Flap(settings.flapping.messages, settings.flapping.hold)
     decision = dedup.decide(situation, flap, now_us)

@@ -12,9 +12,6 @@ from metrics.tables import RecordRow, StateInterval, StreamRow, table
 
 from .findings import Member
 
-MOST = 2000
-"""More members than this are counted in the figure but not listed in an alert."""
-
 _STATE, _RECORD, _STREAM = table(StateInterval), table(RecordRow), table(StreamRow)
 
 
@@ -23,7 +20,7 @@ def bad_members(
 ) -> tuple[Member, ...]:
     """Return what is bad in the window of an SLI: documents of an event SLI, subjects of a state SLI, none of a sample."""
     if sli.kind == "event":
-        rows = events(conn, model, now_us, sli.name, Filters(window_us=window_us), outcome="bad", limit=MOST)
+        rows = events(conn, model, now_us, sli.name, Filters(window_us=window_us), outcome="bad", limit=None)
         return tuple(_of_event(row) for row in rows)
     return _bad_subjects(conn, model, sli, now_us) if sli.kind == "state" else ()
 
@@ -56,7 +53,6 @@ def _bad_subjects(conn: Connection, model: Model, sli: Sli, now_us: int) -> tupl
         .where(s.sli == sli.name, s.outcome == "bad", s.from_us <= figure.window_to_us)
         .where(or_(s.to_us.is_(None), s.to_us > figure.window_to_us))
         .order_by(s.from_us, r.id)
-        .limit(MOST)
     )
     return tuple(
         Member(

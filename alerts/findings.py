@@ -54,7 +54,10 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A condition that is true now. `as_of_us`: how far the facts behind it reach. `provisional` ones notify nobody."""
+    """A condition that is true now. `as_of_us`: how far the facts behind it reach. `provisional` ones notify nobody.
+
+    `caused_by`: platforms whose being down would explain it; while one of them has an alert of its own, that one speaks.
+    """
 
     fingerprint: str
     rule: str
@@ -67,7 +70,7 @@ class Finding:
     members: tuple[Member, ...] = ()
     details: tuple[tuple[str, str], ...] = ()
     provisional: bool = False
-    no_data: bool = False
+    caused_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

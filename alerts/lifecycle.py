@@ -24,7 +24,7 @@ class Change:
     alert: Alert
     move: Move | None
     members: tuple[Member, ...] | None
-    provisional: bool = False
+    finding: Finding | None = None
 
 
 def advance(
@@ -64,8 +64,8 @@ def _present(old: Alert | None, finding: Finding, timing: Timing, now_us: int) -
     )
     if alert.state == "pending" and now_us - alert.pending_us >= timing.for_us:
         alert = replace(alert, state="firing", episode=alert.episode + 1, fired_us=now_us)
-        return Change(alert, "firing", finding.members, finding.provisional)
-    return Change(alert, None, finding.members, finding.provisional)
+        return Change(alert, "firing", finding.members, finding)
+    return Change(alert, None, finding.members, finding)
 
 
 def _begin(old: Alert | None, finding: Finding, now_us: int) -> Alert:

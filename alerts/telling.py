@@ -52,7 +52,11 @@ def item(change: Change, decision: Decision, new_documents: int, flips: int, win
 def _held_back(alert: Alert, flips: int, window: str) -> str:
     if alert.untold == Why.FLAPPING:
         return f"it came and went before ({flips} messages within {window}) and now stays"
-    reasons = {Why.SILENCED: "a silence ended", Why.FIRST_LOAD: "the first load of history is over"}
+    reasons = {
+        Why.SILENCED: "a silence ended",
+        Why.FIRST_LOAD: "the first load of history is over",
+        Why.EXPLAINED: "the platform that explained it is back",
+    }
     return next((text for why, text in reasons.items() if why == alert.untold), "nobody was told here before")
 
 

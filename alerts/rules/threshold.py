@@ -47,11 +47,12 @@ class Spec(Common):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One figure, what it is bounded by, the streams behind it and, when it crossed, the bad subjects."""
+    """One figure, why it cannot be seen whole, the platforms that were not read and, when it crossed, the bad subjects."""
 
     sli: Sli
     figure: Figure
     blind: str | None = None
+    unread: tuple[str, ...] = ()
     bad: tuple[Member, ...] = ()
 
 
@@ -94,9 +95,10 @@ def _reading(
     now_us: int,
 ) -> Reading:
     flow = model.flows.get(sli.flow or "")
-    why = sight.first_blind(sight.behind(model, flow, None, streams), now_us) if flow else None
+    mine = sight.behind(model, flow, None, streams) if flow else []
+    unread = tuple(sorted({s.platform for s in mine if s.blind(now_us)}))
     bad = bad_members(conn, model, sli, now_us) if crossed(figure, spec) else ()
-    return Reading(sli, figure, why, bad)
+    return Reading(sli, figure, sight.first_blind(mine, now_us), unread, bad)
 
 
 def value(figure: Figure, spec: Spec) -> Fraction | None:
@@ -164,7 +166,7 @@ def _no_data(r: Reading, spec: Spec, now_us: int) -> Finding:
         scope=Scope(flow=r.sli.flow, sli=r.sli.name, owner=spec.owner or r.sli.owner),
         details=(("Why", r.blind or "too little of the window was read"),),
         provisional=r.sli.provisional,
-        no_data=True,
+        caused_by=r.unread,
     )
 
 

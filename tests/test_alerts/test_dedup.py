@@ -58,6 +58,7 @@ CASES: dict[str, tuple[dict[str, Any], Why, tuple[str, ...]]] = {
     "a silence holds the beginning back": ({"silenced": True}, Why.SILENCED, ()),
     "a silence that ends releases the episode": ({"move": None}, Why.RELEASED, ("mail", "ops")),
     "the first load of history is no news": ({"first_load": True}, Why.FIRST_LOAD, ()),
+    "what a platform that is down explains is left to its alert": ({"explained": True}, Why.EXPLAINED, ()),
     "a provisional SLI notifies nobody": ({"provisional": True}, Why.PROVISIONAL, ()),
     "without a route nobody is told": ({"routed": ()}, Why.NO_CHANNEL, ()),
     "the end goes to those who heard of the beginning": (

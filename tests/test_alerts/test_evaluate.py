@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from itertools import pairwise
+from time import process_time
 
 import pytest
 from sqlalchemy import func, select
@@ -13,7 +14,7 @@ from alerts import actions, queries
 from alerts.findings import Scope, Timing, alert_id
 from alerts.tables import OutboxRow, TransitionRow, table
 from metrics.store import Store
-from probes.clock import DAY, HOUR, MINUTE, SECOND, monotonic
+from probes.clock import DAY, HOUR, MINUTE, SECOND
 
 from .build import NOW, finding, member, outlook, settings, step
 
@@ -120,11 +121,11 @@ def test_the_documents_of_a_resolved_alert_are_gone_but_kept(store: Store) -> No
 def test_a_storm_is_recorded_whole_and_told_in_one_message_per_channel(any_store: Store) -> None:
     step(any_store, NOW, finding("first"), using=TWO)
     storm = [finding(f"E{n:04}", member(f"D{n:04}", money_minor=100)) for n in range(5000)]
-    begun = monotonic()
+    begun = process_time()
     summary = step(any_store, NOW + MINUTE, finding("first"), *storm, using=TWO)
-    took = monotonic() - begun
+    took = process_time() - begun
     assert (summary.fired, summary.messages) == (5000, 2)
-    assert took < 5 * 2, f"{took:.1f} s"
+    assert took < 5, f"{took:.1f} s of our own time"
     assert kinds(any_store) == ["firing", "digest"]
     with any_store.read() as conn:
         assert len(queries.open_alerts(conn)) == 5001
@@ -160,17 +161,26 @@ def test_a_platform_that_is_down_is_told_during_the_first_load(store: Store) -> 
     assert step(store, NOW, down, first_load=True).messages == 1
 
 
+def test_what_a_platform_that_is_down_explains_is_told_only_if_it_lasts_longer(store: Store) -> None:
+    down = finding("erp", rule="platform_down", scope=Scope(platform="erp"))
+    empty = finding("no data", rule="threshold", members=(), caused_by=("erp",))
+    summary = step(store, NOW, down, empty)
+    assert (summary.messages, summary.suppressed) == (1, {"explained": 1})
+    step(store, NOW + MINUTE, empty)
+    assert kinds(store) == ["firing", "resolved", "released"]
+
+
 @pytest.mark.parametrize("period", range(1, 21))
 def test_a_square_wave_of_any_period_makes_at_most_two_messages_an_hour(store: Store, period: int) -> None:
     at: list[int] = []
-    for tick in range(180):
+    for tick in range(130):
         present = tick % period < max(1, period // 2) if period > 1 else tick % 2 == 0
         summary = step(store, NOW + tick * MINUTE, *([finding()] if present else []))
         at += [tick] * summary.messages
     assert at[0] == 0
     for first, third in pairwise(at[::2]):
         assert third - first >= 60, f"period {period}: {at}"
-    assert all(sum(t <= u < t + 60 for u in at) <= 2 for t in range(180)), f"period {period}: {at}"
+    assert all(sum(t <= u < t + 60 for u in at) <= 2 for t in range(130)), f"period {period}: {at}"
 
 
 def test_a_flapping_condition_that_stays_is_told_and_says_that_it_flapped(store: Store) -> None:
