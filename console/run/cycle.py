@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from threading import Event
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, cast
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -70,7 +70,7 @@ def which(workspace: Workspace, probes: Literal["due", "all", "none"]) -> list[D
     if probes == "all":
         return [(p, s, "changes") for p in workspace.platforms.values() for s in p.streams]
     with workspace.store.read() as conn:
-        return due(conn, workspace.platforms, workspace.now_us())
+        return [(p, s, cast(Kind, kind)) for p, s, kind in due(conn, workspace.platforms, workspace.now_us())]
 
 
 def poll_lanes(

@@ -19,6 +19,7 @@ from .cycle import run_cycle
 from .holding import holding_lease
 from .pair import local, start_pair
 from .processes import Child, answers, check, free_port, start, together, wait_until
+from .progress import progress
 from .settings import Settings, load_settings
 from .workspace import open_workspace
 from .yaml_source import ConfigError
@@ -162,8 +163,12 @@ def _start_outside(demo: Demo) -> list[Child]:
 
 def first_load(settings: Settings, say: Say, stop: threading.Event) -> None:
     """Read every stream to its end once and judge it."""
-    with closing(open_workspace(settings)) as opened, holding_lease(opened) as workspace:
-        summary = run_cycle(workspace, probes="all", progress=say, stop=stop)
+    with (
+        closing(open_workspace(settings)) as opened,
+        holding_lease(opened) as workspace,
+        progress("first load") as tell,
+    ):
+        summary = run_cycle(workspace, probes="all", progress=tell, stop=stop)
     records = sum(p.records for p in summary.polls)
     say(f"first load: {records:,} records from {len(settings.platforms)} platforms")
     for poll in summary.polls:

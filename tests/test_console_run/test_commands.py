@@ -5,21 +5,30 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import re
-import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing, redirect_stderr, redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from console.run.checking import check_platforms
+from console.run.cli import main
 from console.run.commands import __path__ as commands_path
+from console.run.commands import check as check_command
+from console.run.commands import poll as poll_command
+from console.run.output import as_json
+from console.run.settings import load_settings
+from console.run.workspace import open_workspace
 
 from .conftest import Loaded
 
 DOC = Path(__file__).resolve().parents[2] / "docs" / "json.md"
+SHAPES: tuple[set[str], ...] = ({"minor", "currency", "text"}, {"exact", "decimal"}, {"seconds", "text"})
+"""Amounts, ratios and durations look the same everywhere and are documented once."""
 ANSWERS = {
     "status": ["status"],
     "sli": ["sli"],
@@ -36,19 +45,25 @@ ANSWERS = {
 }
 
 
-def tieout(loaded: Loaded | None, *arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """Run the command line as people do, in a process of its own."""
+@dataclass(frozen=True)
+class Done:
+    """What a finished command left behind."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def tieout(loaded: Loaded | None, *arguments: str) -> Done:
+    """Run the command line's own entry point, as the installed script does."""
     where = ["--config", loaded.config] if loaded else []
-    env = {k: v for k, v in os.environ.items() if not k.startswith("TIEOUT_")}
-    return subprocess.run(
-        [sys.executable, "-m", "console.run.cli", *where, *arguments],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        cwd=cwd,
-        env=env,
-        check=False,
-    )
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.setattr(sys, "argv", ["tieout", *where, *arguments])
+        patch.delenv("TIEOUT_CONFIG", raising=False)
+        with pytest.raises(SystemExit) as ended:
+            main()
+    return Done(int(ended.value.code or 0), out.getvalue(), err.getvalue())
 
 
 def answer(loaded: Loaded, *arguments: str) -> dict[str, Any]:
@@ -61,7 +76,7 @@ def answer(loaded: Loaded, *arguments: str) -> dict[str, Any]:
 
 def keys(value: Any, prefix: str = "") -> Iterator[str]:
     """Yield the paths of a JSON value: `items[].money.late[].minor`."""
-    if isinstance(value, dict):
+    if isinstance(value, dict) and set(value) not in SHAPES:
         for key, inner in value.items():
             yield f"{prefix}{key}"
             yield from keys(inner, f"{prefix}{key}.")
@@ -80,8 +95,7 @@ def documented(section: str) -> set[str]:
 
 @pytest.mark.parametrize("name", ANSWERS)
 def test_every_key_of_every_answer_is_documented(loaded: Loaded, name: str) -> None:
-    shapes = {"minor", "currency", "text", "exact", "decimal", "seconds"}
-    found = {k for k in keys(answer(loaded, *ANSWERS[name])) if k.rpartition(".")[2] not in shapes}
+    found = set(keys(answer(loaded, *ANSWERS[name])))
     assert found
     assert not found - documented(name)
 
@@ -194,8 +208,9 @@ def test_wrong_usage_ends_with_code_2(loaded: Loaded, arguments: list[str]) -> N
     assert "Traceback" not in done.stderr
 
 
-def test_without_a_configuration_it_says_how_to_write_one(tmp_path: Path) -> None:
-    done = tieout(None, "sli", cwd=tmp_path)
+def test_without_a_configuration_it_says_how_to_write_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = tieout(None, "sli")
     assert done.returncode == 2
     assert "tieout init" in done.stderr
 
@@ -211,3 +226,35 @@ def test_every_command_file_is_a_command(loaded: Loaded) -> None:
     text = tieout(None, "--help").stdout
     for path in Path(commands_path[0]).glob("[a-z]*.py"):
         assert path.stem in text
+
+
+def test_the_keys_of_a_poll_and_a_check_are_documented(loaded: Loaded) -> None:
+    with closing(open_workspace(load_settings(loaded.config), transport=loaded.transport)) as workspace:
+        polled = json.loads(as_json(poll_command.answer_of(workspace, loaded.summary)))
+        findings = check_platforms(workspace.platforms, lambda _: None)
+        checked = json.loads(as_json(check_command.answer_of(workspace, findings)))
+    assert not set(keys(polled)) - documented("poll")
+    beyond = {k for k in keys(checked) if not k.startswith("items[].record.")}
+    assert not beyond - documented("check")
+
+
+def test_a_check_shows_a_mapped_record_of_every_stream_that_holds_any(loaded: Loaded) -> None:
+    with closing(open_workspace(load_settings(loaded.config), transport=loaded.transport)) as workspace:
+        findings = check_platforms(workspace.platforms, lambda _: None)
+    assert {f.state for f in findings} <= {"ok", "warning"}, [f for f in findings if f.state == "failed"]
+    shown = {(f.platform, f.stream) for f in findings if f.record}
+    assert {("crm", "opportunity"), ("billing", "invoice"), ("erp", "order"), ("support", "ticket")} <= shown
+
+
+def test_a_check_of_a_platform_that_is_not_there_fails_with_a_reason(loaded: Loaded) -> None:
+    done = tieout(loaded, "check", "--format", "json")  # nobody listens on the sandbox's port in this test
+    assert done.returncode == 1
+    items = json.loads(done.stdout)["items"]
+    assert {i["platform"] for i in items if i["state"] == "failed"} == {
+        "crm",
+        "billing",
+        "erp",
+        "support",
+        "middleware",
+    }
+    assert all(i["reason"] for i in items if i["state"] == "failed")

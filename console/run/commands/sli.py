@@ -85,6 +85,7 @@ def figure_item(f: Figure) -> Item:
         "status": f.status.replace("_", " "),
         "ratio": ratio(f.ratio),
         "last_ratio": ratio(f.last_ratio),
+        "window_ratio": ratio(f.window_ratio),
         "objective": ratio(f.objective),
         "good": f.good,
         "bad": f.bad,
