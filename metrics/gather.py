@@ -17,6 +17,7 @@ from sqlalchemy import Connection, text
 from probes.clock import FOREVER
 
 from .arrays import NONE
+from .bursts import JOIN as BURST_JOIN
 from .definitions import Flow, Hop, Step
 from .groups import resolve
 from .intake import load_versions
@@ -31,8 +32,8 @@ _ANCHOR = (
     " COALESCE(x.customer_id, {none}) AS payer, r.state, (r.status IS NOT NULL AND r.state IS NULL) AS unmapped, r.currency,"
     " COALESCE(r.net_minor, {none}) AS net, COALESCE(r.tax_minor, {none}) AS tax, COALESCE(r.gross_minor, {none}) AS gross,"
     " r.exempt, r.test, COALESCE(r.deleted_us, {ever}) AS deleted_us, COALESCE(r.created_us, {ever}) AS created_us,"
-    " r.document_on, r.version_count {milestones}"
-    " FROM subject s JOIN record r ON r.id = s.id LEFT JOIN crosswalk x ON x.record_id = {party} {joins}"
+    " r.document_on, r.version_count, (bu.bucket_us IS NOT NULL) AS bulk {milestones}"
+    " FROM subject s JOIN record r ON r.id = s.id LEFT JOIN crosswalk x ON x.record_id = {party} {bursts} {joins}"
     " WHERE r.kind IN ({kinds}) AND r.stream_id IN ({streams}) ORDER BY r.id"
 )
 _STEP = (
@@ -190,7 +191,7 @@ def _anchors(conn: Connection, flow: Flow, streams: Streams) -> pd.DataFrame:
     if flow.anchor.active:
         party = "r.id"
     sql = _ANCHOR.format(
-        party=party, none=NONE, ever=FOREVER, milestones=columns + gone_columns, joins=joins + gone_joins,
+        party=party, bursts=BURST_JOIN, none=NONE, ever=FOREVER, milestones=columns + gone_columns, joins=joins + gone_joins,
         kinds=_words(flow.anchor.kind), streams=_streams(streams, flow.anchor.role, flow.anchor.kind),
     )  # fmt: skip
     rows = frame(conn, sql)
@@ -218,8 +219,8 @@ def _children(conn: Connection, walks: _Walks, path: tuple[Hop, ...], streams: S
     sql = (
         "SELECT w.subject, r.id, COALESCE(r.entity, '') AS entity, r.state, r.currency,"
         f" COALESCE(r.net_minor, {NONE}) AS net, COALESCE(r.created_us, {FOREVER}) AS created_us, r.first_observed_us,"
-        f" COALESCE(r.deleted_us, {FOREVER}) AS deleted_us"
-        f" FROM {walks.walk(path)} w JOIN record r ON r.id = w.record_id"
+        f" COALESCE(r.deleted_us, {FOREVER}) AS deleted_us, (bu.bucket_us IS NOT NULL) AS bulk"
+        f" FROM {walks.walk(path)} w JOIN record r ON r.id = w.record_id {BURST_JOIN}"
         f" WHERE r.kind IN ({_words(hop.kind)}) AND r.stream_id IN ({_streams(streams, hop.role, hop.kind)})"
         " ORDER BY w.subject, r.created_us, r.external_id"
     )

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, bindparam, delete, select, text
 from probes.probe import Page
 from probes.record import Record, decode_record, digest, encode_record
 
+from .bursts import note_bursts
 from .crosswalk import connect
 from .keys import customer_id, record_id
 from .projection import (
@@ -119,6 +120,8 @@ def land_pages(conn: Connection, pages: Sequence[Page], source: Source, toucher:
     if customers:
         toucher.touch_members(conn, connect(conn, customers))
     toucher.touch(conn, source.platform, moved)
+    for kind, ids in note_bursts(conn, source.stream_id, [vs[0].record for vs in fresh.values()]).items():
+        toucher.touch_kind(conn, source.platform, kind, sorted(ids))
     toucher.touch_customers(conn, _customers_of(moved.values(), source.platform))
     _note_scopes(conn, observed.values(), source)
     landed.new += len(fresh)

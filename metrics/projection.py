@@ -40,7 +40,7 @@ class Head(NamedTuple):
 HEAD_COLUMNS = (
     "id", "stream_id", "kind", "external_id", "number", "name", "segment", "entity", "customer_id", "bill_to_id", "status",
     "state", "currency",
-    "net_minor", "tax_minor", "gross_minor", "open_minor", "revision", "exempt", "test", "document_on", "posting_on",
+    "net_minor", "tax_minor", "gross_minor", "open_minor", "revision", "exempt", "test", "actor_id", "document_on", "posting_on",
     "created_us", "changed_us", "first_observed_us", "observed_us", "deleted_us", "version_count", "digest",
 )  # fmt: skip
 MILESTONE_COLUMNS = ("record_id", "name", "ordinal", "earliest_us", "latest_us")
@@ -65,9 +65,10 @@ def project(rid: int, stream_id: int, platform: str, versions: Sequence[Version]
         rid, stream_id, r.kind, r.id, r.number, r.attributes.get("name"), r.attributes.get("segment"), r.entity,
         customer_id(platform, parties.get("sold_to")),
         customer_id(platform, bill_to), r.status, r.state, r.currency, amounts.get("net"), amounts.get("tax"),
-        amounts.get("gross"), amounts.get("open"), r.revision, r.exempt, r.test, on.get("document"), on.get("posting"),
-        r.created_us, r.changed_us, last.observed_us if len(ordered) == 1 else min(v.observed_us for v in ordered), last.observed_us, deleted,
-        len(ordered), last.digest,
+        amounts.get("gross"), amounts.get("open"), r.revision, r.exempt, r.test,
+        r.actor.id if r.actor is not None and r.actor.grade == "field" else None, on.get("document"), on.get("posting"),
+        r.created_us, r.changed_us, last.observed_us if len(ordered) == 1 else min(v.observed_us for v in ordered),
+        last.observed_us, deleted, len(ordered), last.digest,
     )  # fmt: skip
     return Head(
         row,

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, select, text
 
 from probes.record import decode_record
 
+from .bursts import rebuild_bursts
 from .crosswalk import connect
 from .definitions import Flow, Model
 from .exceptions import derive_exceptions
@@ -121,6 +122,7 @@ def _rebuild_heads(conn: Connection, model: Model, progress: Progress | None) ->
     bulk_insert(
         conn, table(Scope), sorted((s, e, at) for (s, e), at in scopes.items()), ("stream_id", "entity", "first_us")
     )
+    rebuild_bursts(conn)
     for start in range(0, len(customers), 2000):
         connect(conn, customers[start : start + 2000])
 

@@ -25,7 +25,9 @@ def subjects(flow: Flow, frames: Frames, active: pd.DataFrame | None = None) -> 
     """
     anchors = frames.anchors
     revised = _revisions(flow, frames, active)
-    rows = revised.merge(anchors.rename(columns={"id": "anchor_id"}), on="anchor_id", how="inner", sort=False)
+    rows = revised.merge(
+        anchors.rename(columns={"id": "anchor_id"}).drop(columns="bulk"), on="anchor_id", how="inner", sort=False
+    )
     if flow.anchor.state:
         rows = rows[rows["state"].isin(flow.anchor.state)]
     if flow.anchor.not_state:
@@ -49,12 +51,14 @@ def _revisions(flow: Flow, frames: Frames, active: pd.DataFrame | None) -> pd.Da
     if flow.anchor.active:
         assert active is not None
         plain = pd.DataFrame({"anchor_id": active["subject"], "start_earliest": active["at"], "start_us": active["at"]})
+        plain = plain.assign(bulk=False)
     else:
         plain = pd.DataFrame(
             {
                 "anchor_id": anchors["id"],
                 "start_earliest": anchor_milestone(flow, anchors, first, "earliest"),
                 "start_us": anchor_milestone(flow, anchors, first, "latest"),
+                "bulk": anchors["bulk"] != 0,
             }
         )
     plain = plain[plain["start_us"] != FOREVER]
@@ -85,6 +89,7 @@ def _from_history(history: pd.DataFrame, winning: str) -> pd.DataFrame:
             "starts": starts,
             "at": h["created_us"].to_numpy(),
             "net": net,
+            "bulk": (h["bulk"] != 0).to_numpy(),
         }
     )
     begun = rows[rows["starts"]]
@@ -106,6 +111,7 @@ def _from_history(history: pd.DataFrame, winning: str) -> pd.DataFrame:
             "withdrawn_us": _whole(begun["withdrawn_us"]),
             "superseded_us": _whole(following),
             "from_history": True,
+            "bulk": begun["bulk"],
         }
     )
 

@@ -211,6 +211,7 @@ class RecordRow(SQLModel, table=True):
     revision: int | None = None
     exempt: str | None = None
     test: bool = False
+    actor_id: str | None = _key(key=False, null=True)  # who made it, where the platform's own history says so
     document_on: str | None = None
     posting_on: str | None = None
     created_us: int | None = _big(null=True)
@@ -271,6 +272,17 @@ class Scope(SQLModel, table=True):
     stream_id: int = _big(key=True)
     entity: str = _key()
     first_us: int = _big()
+
+
+class Burst(SQLModel, table=True):
+    """Many records of a kind that one actor made within ten minutes: a load, not business happening."""
+
+    __tablename__ = "burst"
+    __table_args__ = (_COMPACT,)
+    stream_id: int = _big(key=True)
+    kind: str = _key()
+    actor_id: str = _key()
+    bucket_us: int = _big(key=True)
 
 
 class Crosswalk(SQLModel, table=True):
@@ -475,7 +487,7 @@ class SliRollup(SQLModel, table=True):
 
 
 FACTS = (PlatformRow, StreamRow, PollRun, VersionRow, SampleRow, Quarantine, Lookup, ConfigVersion)
-HEADS = (RecordRow, Milestone, ReferenceRow, RecordKey, Scope, Crosswalk)
+HEADS = (RecordRow, Milestone, ReferenceRow, RecordKey, Scope, Burst, Crosswalk)
 VERDICTS = (FlowInstance, FlowStep, SliEvent, BreakRow, StateInterval, ExceptionRow, SliRollup)
 
 metadata: MetaData = SQLModel.metadata

@@ -55,17 +55,21 @@ class Toucher:
 
     def touch(self, conn: Connection, platform: str, records: Mapping[int, Record]) -> None:
         """Note every subject these records stand in, as the references are now."""
-        roles = self._roles.get(platform, frozenset())
         by_kind: dict[str, list[int]] = defaultdict(list)
         for rid, record in records.items():
             by_kind[record.kind].append(rid)
-        rows: set[tuple[str, int]] = set()
         for kind, ids in by_kind.items():
-            for spot in self._spots.get(kind, ()):
-                if spot.role in roles:
-                    rows.update((spot.flow, subject) for subject in walk_back(conn, ids, spot.back))
-                    if self.group is not None and not spot.back:
-                        rows.update((spot.flow, sibling) for sibling in _siblings(conn, ids))
+            self.touch_kind(conn, platform, kind, ids)
+
+    def touch_kind(self, conn: Connection, platform: str, kind: str, ids: Sequence[int]) -> None:
+        """Note every subject that records of one kind stand in."""
+        roles = self._roles.get(platform, frozenset())
+        rows: set[tuple[str, int]] = set()
+        for spot in self._spots.get(kind, ()):
+            if spot.role in roles:
+                rows.update((spot.flow, subject) for subject in walk_back(conn, ids, spot.back))
+                if self.group is not None and not spot.back:
+                    rows.update((spot.flow, sibling) for sibling in _siblings(conn, ids))
         note(conn, rows)
 
     def touch_members(self, conn: Connection, members: Iterable[int]) -> None:

@@ -94,6 +94,7 @@ def _exclusions(s: pd.DataFrame, context: Context) -> Array:
     words = {
         "test": s["test"].to_numpy() != 0,
         "before_watch_start": s["start_us"].to_numpy() < since,
+        "bulk_load": s["bulk"].to_numpy().astype(bool),
         "exempt": pd.notna(exempt),
         "not_posted": s["entity"].isin(context.not_posted).to_numpy(),
     }
@@ -144,7 +145,7 @@ def decide(s: pd.DataFrame, r: pd.DataFrame, due: Array, sight: Sight | None) ->
         (r["group"].to_numpy() == "absent", "bad", "missing"),
         (r["group"].to_numpy() == "doubled", "bad", "duplicate"),
         (latest < start, "good", "early"),
-        (latest <= due, "good", "in_time"),
+        ((latest <= due) & (latest != FOREVER), "good", "in_time"),
         ((earliest <= due) & (latest != FOREVER), "good", "within_precision"),
         (latest != FOREVER, "bad", "late"),
         (due == FOREVER, "pending", "no_deadline"),
