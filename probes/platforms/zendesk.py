@@ -26,7 +26,8 @@ _PAGES = PageSpec(kind="next_url", token="links.next", more="meta.has_more")
 def changes(source: Source, cursor: Cursor, now_us: int, meter: Meter) -> Iterator[Page]:
     """Yield what changed since the cursor."""
     window = windows_of(source, {k: v for k, v in cursor.items() if k == "until_us"}, now_us, meter)[-1]
-    note(window, meter)
+    if cursor.get("after") is None:
+        note(window, meter)  # an export cursor reads nothing twice: there is no overlap to be held against it
     after = cursor.get("after")
     if source.description.source["export"] != "cursor":
         return _by_time(source, window, meter)
