@@ -16,14 +16,17 @@ deliver), `custbody_sf_opportunity`, `custbody_sf_revision`, `otherrefnum` (= `P
 the invoices of a day of NW-JP -> one Journal `SUM-NW-JP-<currency>-<day>`. About 10 % of the copies are dirty (spaces,
 case, leading zeros, the 15-character id) and 2 % absent where another of these paths exists.
 
+With `serve` and a real-time company pass `wall_clock()`, else the platforms' `Date` lags behind by the time the history
+took. Whoever calls `faults.inject` from Python while a server runs holds `company.lock`.
+
 `company.journal` is the ground truth; `faults.inject` and `faults.repair` make and mend failures; the control API
 (`/control/journal`, `state`, `inject`, `repair`, `advance`) does the same over HTTP. This package imports nothing of
 Tieout.
 """
 
-from probes.sandbox.clock import Clock
+from probes.sandbox.clock import Clock, wall_clock
 from probes.sandbox.company import Company
 from probes.sandbox.faults import inject, plan_demo, repair
 from probes.sandbox.serve import App, Running, serve, served_app
 
-__all__ = ["App", "Clock", "Company", "Running", "inject", "plan_demo", "repair", "serve", "served_app"]
+__all__ = ["App", "Clock", "Company", "Running", "inject", "plan_demo", "repair", "serve", "served_app", "wall_clock"]

@@ -5,7 +5,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from probes.sandbox.clock import Clock
+from probes.sandbox.clock import Clock, wall_clock
 from probes.sandbox.company import Company
 from probes.sandbox.faults import plan_demo
 from probes.sandbox.serve import serve
@@ -31,7 +31,9 @@ def main() -> None:
     if not given.calm:
         plan_demo(company.world, company.start_us)
     company.run_history()
-    running = serve(company, given.host, given.port, Clock(company.start_us, given.speed))
+    real_time = given.start_at is None and given.speed == 1.0
+    clock = wall_clock() if real_time else Clock(company.start_us, given.speed)
+    running = serve(company, given.host, given.port, clock)
     print(f"sandbox ready at {running.base_url}", flush=True)  # noqa: T201 - the one line its starter waits for
     try:
         while True:

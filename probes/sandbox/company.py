@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from probes.sandbox import catalog, customers, files, opening, orders, sales, support
-from probes.sandbox.clock import DAY_US, MINUTE_US, local_us, to_us
+from probes.sandbox.clock import DAY_US, SECOND_US, local_us, to_us
 from probes.sandbox.entities import ENTITIES, Entity, major
 from probes.sandbox.journal import Journal
 from probes.sandbox.randoms import office_moment_us
@@ -32,7 +32,7 @@ class Company:
         if history_days < 1 or scale <= 0:
             raise ValueError("history_days must be >= 1 and scale > 0")
         self.start_us = to_us(start_at)
-        self.start_us -= self.start_us % MINUTE_US
+        self.start_us -= self.start_us % SECOND_US
         history_from_us = self.start_us - history_days * DAY_US
         begin_us = history_from_us - (opening.STOCK_DAYS + 1) * DAY_US
         self.world = World(seed, begin_us, history_from_us, scale)

@@ -79,8 +79,16 @@ def inject(world: World, fault: str, count: int = 1, at_us: int | None = None, *
         if at_us is None or at_us == world.now_us:
             spec.inject(world, key, parameters)
         else:
-            world.at(at_us, lambda k=key: spec.inject(world, k, parameters))  # type: ignore[misc]
+            world.at(at_us, lambda k=key: _inject_planned(world, fault, k, parameters))  # type: ignore[misc]
     return [entry for entry in world.journal.entries[before:] if entry.fault == fault]
+
+
+def _inject_planned(world: World, fault: str, key: str, parameters: dict[str, Any]) -> None:
+    """Inject what was planned; what proves impossible then is written down, for nobody waits for an answer."""
+    try:
+        REGISTRY[fault].inject(world, key, parameters)
+    except ValueError as failure:
+        world.silent(fault, "not_injected", ("control", "fault", key), str(failure))
 
 
 def repair(world: World, fault: str | None = None, entry_id: int | None = None) -> list[Entry]:

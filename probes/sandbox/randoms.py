@@ -51,6 +51,11 @@ def office_moment_us(rng: random.Random, day: date, zone: str) -> int:
 def salesforce_id(prefix: str, number: int) -> str:
     """Make an 18-character Salesforce id whose last three characters carry the case of the first fifteen."""
     body = prefix + "Nw0" + base62(number * 7_919_317 + 62**8, 9)
+    return long_id(body)
+
+
+def long_id(body: str) -> str:
+    """Append to a 15-character id the three characters that carry the case of the others."""
     suffix = "".join(
         _SUFFIX[sum(1 << i for i, char in enumerate(body[k : k + 5]) if char.isupper())] for k in (0, 5, 10)
     )

@@ -6,7 +6,7 @@ import os
 import socket
 import subprocess
 import sys
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -136,6 +136,8 @@ def test_the_module_starts_from_a_shell_and_says_where(tmp_path: Path) -> None:
             assert line.startswith("sandbox ready at http://127.0.0.1:")
             state = httpx.get(f"{line.split()[-1]}/control/state").json()
             assert (state["seed"], state["speed"]) == (3, 1.0)
+            skew = datetime.now(UTC) - datetime.fromisoformat(state["now"])
+            assert abs(skew) < timedelta(seconds=2)
         finally:
             process.terminate()
 

@@ -358,6 +358,13 @@ def test_an_injection_into_the_past_is_refused(company: Company) -> None:
         inject(company.world, "O01", 1, company.start_us - HOUR_US)
 
 
+def test_a_planned_injection_that_proves_impossible_is_written_down(company: Company) -> None:
+    inject(company.world, "I02", 1, company.start_us + HOUR_US, variant="colour")
+    company.advance_to(company.start_us + 2 * HOUR_US)
+    assert [entry.kind for entry in of(company, "I02")] == ["not_injected"]
+    assert "use total, tax or currency" in of(company, "I02")[0].note
+
+
 def test_the_demo_has_old_failures_and_one_order_about_to_become_late() -> None:
     company = Company(7, START_AT, 10, 0.5)
     plan_demo(company.world, company.start_us)

@@ -77,6 +77,13 @@ def test_conditions_relationships_and_aggregates_are_understood(soql: Soql, comp
     assert sum(row["n"] for row in counts) == len(company.world.salesforce["Opportunity"])
 
 
+def test_the_short_form_of_an_id_names_the_same_record(soql: Soql, company: Company) -> None:
+    known = list(company.world.salesforce["Account"])[:2]
+    short = ", ".join(f"'{row_id[:15]}'" for row_id in known)
+    assert {r["Id"] for r in soql(f"SELECT Id FROM Account WHERE Id IN ({short})")} == set(known)
+    assert len(soql(f"SELECT Id FROM Account a WHERE (a.Id = '{known[0][:15]}' OR Name = 'x')")) == 1
+
+
 def test_query_hides_deleted_rows_and_query_all_and_the_deleted_list_show_them(
     web: httpx.Client, crm: dict[str, str], company: Company, soql: Soql
 ) -> None:

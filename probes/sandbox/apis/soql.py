@@ -7,6 +7,7 @@ from probes.sandbox.apis.query import Instant, Node, Select
 from probes.sandbox.apis.salesforce_fields import CANONICAL, FIELDS, RELATIONS, canonical_field
 from probes.sandbox.apis.web import Served
 from probes.sandbox.clock import to_instant
+from probes.sandbox.randoms import long_id
 from probes.sandbox.world import Row
 
 Path = tuple[list[str], list[tuple[str, str]]]  # names as written, and how each is followed
@@ -58,11 +59,31 @@ def select_rows(served: Served, query: Select, everything: bool) -> list[Row]:
     compiler = _compiler(served, kind, query.alias)
     if query.where is not None:
         _check_literals(served, kind, query.where)
-        accept = evaluate.condition(query.where, compiler)
+        accept = evaluate.condition(_long_ids(kind, query.where), compiler)
         rows = [env for env in rows if accept(env)]
     rows = evaluate.ordered(rows, query.order_by, compiler)
     stop = None if query.limit is None else query.offset + query.limit
     return [row for env in rows[query.offset : stop] if (row := env[kind]) is not None]
+
+
+def _long_ids(kind: str, node: Node) -> Node:
+    """Complete 15-character ids compared with id fields: both forms name the same record."""
+    if node[0] in ("and", "or"):
+        return (node[0], [_long_ids(kind, part) for part in node[1]])
+    if node[0] == "not":
+        return ("not", _long_ids(kind, node[1]))
+    column = node[2] if node[0] == "cmp" else node[1]
+    field = canonical_field(kind, column[1].split(".")[-1]) if column[0] == "col" else None
+    if field is None or FIELDS[kind][field] not in ("id", "reference"):
+        return node
+    if node[0] == "cmp":
+        return (*node[:3], _long_literal(node[3]))
+    return ("in", column, [_long_literal(option) for option in node[2]], node[3]) if node[0] == "in" else node
+
+
+def _long_literal(node: Node) -> Node:
+    short = node[0] == "lit" and isinstance(node[1], str) and len(node[1]) == 15 and node[1].isalnum()
+    return ("lit", long_id(node[1])) if short else node
 
 
 def _compiler(served: Served, kind: str, alias: str | None = None) -> evaluate.Compile:
