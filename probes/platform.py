@@ -9,10 +9,14 @@ from typing import Any
 from urllib.parse import quote
 
 from . import listing
+from .clock import DAY
 from .errors import ProbeError, Reason
 from .probe import Cursor, Environment, Meter, Page, StreamSpec
 from .record import Record
 from .source import Session, Source
+from .window import Window, begun
+
+SAMPLE_US = 30 * DAY
 
 
 def _function(hook: ModuleType, name: str) -> Callable[..., Any]:
@@ -104,10 +108,15 @@ class BoundPlatform:
         stream = next((s for s in self.streams if s.spec.name == name), None)
         if stream is None:
             raise self.session.error(Reason.CONFIG, f"has no stream {name!r}")
-        found: list[Record] = []
-        for page in stream.changes({}, self.session.now_us(), meter):
-            found += page.records
-            if len(found) >= count:
+        now_us = self.session.now_us()
+        recent = begun(Window(now_us - SAMPLE_US, now_us), None)
+        for cursor in (recent, {}):  # a stream without rows of the last month is asked from its beginning
+            found: list[Record] = []
+            for page in stream.changes(cursor, now_us, meter):
+                found += page.records
+                if len(found) >= count:
+                    break
+            if found:
                 break
         return found[:count]
 

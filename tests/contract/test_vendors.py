@@ -88,6 +88,13 @@ def test_every_row_of_the_first_load_becomes_a_record(world: World, name: str) -
         assert decode_record(encode_record(record)) == record
 
 
+@pytest.mark.parametrize("name", STREAMS)
+def test_a_few_mapped_records_can_be_shown(world: World, name: str) -> None:
+    shown = world.platforms[name.partition("/")[0]].sample(name.partition("/")[2], Meter())
+    assert len(shown) <= 3
+    assert shown or name in MAY_BE_EMPTY
+
+
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_the_watermark_is_the_windows_end_less_the_delay_even_on_a_quiet_night(world: World, vendor: str) -> None:
     for one in streams(world, vendor):

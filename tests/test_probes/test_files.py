@@ -166,7 +166,8 @@ def test_parquet_keeps_times_and_exact_numbers(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("source", "reason"), [
-    ({"path": "nothing-*.jsonl"}, Reason.NOT_VISIBLE), ({"path": "../secret.jsonl"}, Reason.CONFIG), ({"path": "/etc/passwd"}, Reason.CONFIG),
+    ({"path": "nothing-*.jsonl"}, Reason.NOT_VISIBLE), ({"path": "../secret.jsonl"}, Reason.CONFIG),
+    ({"path": "/etc/passwd"}, Reason.CONFIG),
     ({"path": "x.txt"}, Reason.CONFIG), ({"path": "x.jsonl", "mod": "log"}, Reason.CONFIG), ({}, Reason.CONFIG),
 ])  # fmt: skip
 def test_a_source_that_cannot_be_read_says_why(tmp_path: Path, source: dict[str, Any], reason: Reason) -> None:
