@@ -102,7 +102,7 @@ def _tell(
 ) -> tuple[Alert, telling.Item | None, Decision]:
     alert = change.alert
     fresh = _new_documents(change, before)
-    told = Told(_heard(alert, change, before), before.flips.get(alert.id, 0), alert.id in before.damped)
+    told = Told(_heard(change, before, settings), before.flips.get(alert.id, 0), alert.id in before.damped)
     situation = Situation(
         alert=alert,
         move=change.move,
@@ -121,9 +121,10 @@ def _tell(
     return _after(alert, decision, told, now_us), item, decision
 
 
-def _heard(alert: Alert, change: Change, before: Ledger) -> tuple[str, ...]:
-    """Return who was told of this episode; nobody yet when it begins now."""
-    return () if change.move == "firing" else before.told.get(alert.id, ())
+def _heard(change: Change, before: Ledger, settings: AlertSettings) -> tuple[str, ...]:
+    """Return who was told of this episode and still is there; nobody yet when it begins now."""
+    told = () if change.move == "firing" else before.told.get(change.alert.id, ())
+    return tuple(channel for channel in told if channel in settings.channels)
 
 
 def _after(alert: Alert, decision: Decision, told: Told, now_us: int) -> Alert:

@@ -82,7 +82,7 @@ def deliver(
     store: Store, settings: AlertSettings, now_us: int, *, clock: Clock, deadline_seconds: float = DEADLINE_SECONDS
 ) -> DeliverySummary:
     """Send what is due on every channel. Never raises for what a channel does."""
-    retired = _retire(store, settings, now_us)
+    retired = _retire(store, settings)
     tally = _Tally()
     lanes = {
         name: Thread(target=_lane, args=(store, settings, name, clock, tally), name=f"channel-{name}", daemon=True)
@@ -104,8 +104,8 @@ def deliver(
     )
 
 
-def _retire(store: Store, settings: AlertSettings, now_us: int) -> int:
-    """Give up messages for channels that are not configured any more."""
+def _retire(store: Store, settings: AlertSettings) -> int:
+    """Give up messages for channels that are not configured any more; that is no failure of theirs, so none is noted."""
     c = _OUTBOX.c
     with store.read() as conn:
         waiting = set(conn.execute(select(c.channel).where(c.status == "queued").distinct()).scalars())
@@ -113,7 +113,7 @@ def _retire(store: Store, settings: AlertSettings, now_us: int) -> int:
     if not gone:
         return 0
     with store.write() as conn:
-        values = {"status": "dead", "failed_us": now_us, "reason": "the channel is not configured any more"}
+        values = {"status": "dead", "failed_us": None, "reason": "the channel is not configured any more"}
         return conn.execute(update(_OUTBOX).where(c.status == "queued", c.channel.in_(gone)).values(**values)).rowcount
 
 

@@ -322,6 +322,18 @@ def test_routes_send_by_severity_and_owner(store: Store) -> None:
     assert untold[other.title] == "no_channel"
 
 
+def test_a_channel_that_was_removed_hears_nothing_more(store: Store) -> None:
+    step(store, NOW, finding(), using=TWO)
+    step(store, NOW + MINUTE)
+    assert (kinds(store, "ops"), kinds(store, "finance")) == (["firing", "resolved"], ["firing"])
+
+
+def test_a_channel_that_is_added_is_told_what_is_still_open(store: Store) -> None:
+    step(store, NOW, finding())
+    step(store, NOW + MINUTE, finding(), using=TWO)
+    assert (kinds(store, "ops"), kinds(store, "finance")) == (["firing"], ["released"])
+
+
 def test_a_failure_while_messages_are_queued_leaves_neither_transition_nor_message(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
