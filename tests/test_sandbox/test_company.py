@@ -1,7 +1,7 @@
 """Does the company live the normal life it promises, the same for the same seed, and never late when calm?"""
 
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -52,6 +52,16 @@ def test_time_never_runs_backwards(company: Company) -> None:
 @given(seed=st.integers(0, 2**32), days=st.integers(2, 35))
 def test_a_calm_company_is_never_late_and_always_ties(seed: int, days: int) -> None:
     company = lived(seed=seed, history_days=days, scale=0.4)
+    assert broken_deadlines(company.world) == []
+
+
+@pytest.mark.parametrize(
+    "start_at", ["2026-04-06T03:17:00+00:00", "2026-11-09T00:00:00+00:00", "2027-01-12T23:59:59+00:00"]
+)
+def test_a_calm_company_is_never_late_over_clock_changes_and_the_turn_of_the_year(start_at: str) -> None:
+    company = Company(41, datetime.fromisoformat(start_at), history_days=25, scale=0.4)
+    company.run_history()
+    company.advance_to(company.start_us + 20 * 86_400_000_000)
     assert broken_deadlines(company.world) == []
 
 
