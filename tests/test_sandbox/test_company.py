@@ -74,9 +74,9 @@ def test_the_deadline_checks_can_fail(company: Company) -> None:
 
 
 def test_a_month_of_history_is_large_enough_and_made_within_ten_seconds() -> None:
-    began = time.monotonic()
+    began = time.process_time()  # other work on the machine does not count
     company = lived(history_days=30, scale=1.0)
-    assert time.monotonic() - began < 10
+    assert time.process_time() - began < 10
     assert 30_000 <= sum(sum(tables.values()) for tables in company.counts().values()) <= 60_000
 
 
