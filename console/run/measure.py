@@ -1,7 +1,6 @@
 """What does a company's own history suggest: which fields carry the other system's ids, and how long does each hop take?
 
-Reads a sample of records with every candidate field beside the ordinary mapping; stores nothing and decides nothing: what
-comes out are proposals with their evidence.
+Pure: samples in, proposals with their evidence out. Decides nothing.
 """
 
 from __future__ import annotations
@@ -10,20 +9,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from probes.clock import DAY, HOUR, MINUTE, Clock, to_us
-from probes.errors import ProbeError
-from probes.mapspec import FieldSpec
-from probes.platforms import load_platforms
-from probes.poll import poll
-from probes.probe import Meter, Platform
+from probes.clock import DAY, HOUR, MINUTE
 from probes.record import Record
-from probes.settings import PlatformSettings, StreamSettings
 from probes.values import normaliser
 
-from .progress import Tell
+from .sampling import Sample
 
-SAMPLE_ROWS = 4000
-HISTORY_SECONDS = 30 * 86_400
 MIN_RATIO_PERCENT = 50
 """A field that resolves less often than this is no cross reference; proposing it would mislead."""
 
@@ -38,29 +29,6 @@ LINKS = (
     ("erp", "credit_note", "posts", "billing", "credit_note"),
     ("erp", "payment", "posts", "billing", "payment"),
 )
-# Fields in which companies commonly keep the other system's id. More can be named on the command line.
-CANDIDATES: Mapping[str, tuple[str, ...]] = {
-    "stripe": (
-        "metadata.salesforce_account_id",
-        "metadata.salesforce_opportunity_id",
-        "metadata.account_id",
-        "metadata.opportunity_id",
-        "metadata.crm_id",
-        "description",
-    ),
-    "netsuite": (
-        "externalid",
-        "otherrefnum",
-        "tranid",
-        "custbody_sf_opportunity",
-        "custbody_salesforce_opportunity_id",
-        "custentity_sf_account",
-        "custentity_stripe_customer",
-    ),
-    "zendesk": ("external_id",),
-    "salesforce": ("PO_Number__c", "OrderNumber"),
-    "tryton": ("reference", "number", "code", "description"),
-}
 CHAINS = (
     ("trim",),
     ("trim", "salesforce_id"),
@@ -108,101 +76,38 @@ class Measured:
     troubles: tuple[str, ...]
 
 
-Held = dict[tuple[str, str], list[Record]]
-"""Sampled records by platform and stream; candidate fields are attributes named like `_CANDIDATE`."""
+KINDS = tuple({(role, kind) for r, k, _, r2, k2 in LINKS for role, kind in ((r, k), (r2, k2))})
+"""The roles and kinds of record worth sampling."""
 
 
-def measure(
-    settings: Mapping[str, PlatformSettings], extra: Mapping[tuple[str, str], Sequence[str]], clock: Clock, tell: Tell
-) -> Measured:
-    """Read a sample of every platform's history and measure. Platforms that cannot be read are named, not fatal."""
-    troubles: list[str] = []
-    paths: dict[tuple[str, str], list[str]] = {}
-    held: Held = {}
-    roles: dict[str, tuple[str, ...]] = {}
-    for name, one in settings.items():
-        try:
-            platform = load_platforms({name: one}, clock=clock)[name]
-            platform.check(Meter())
-        except ProbeError as error:
-            troubles.append(f"{name}: {error.message}")
-            continue
-        roles[name] = platform.roles
-        for stream in platform.streams:
-            if stream.spec.samples_only or not _of_interest(platform, stream.spec.kind):
-                continue
-            place = (name, stream.spec.name)
-            tell(f"{name}/{stream.spec.name}")
-            wanted = [*CANDIDATES.get(one.vendor, ()), *extra.get(place, ())]
-            paths[place] = [p for p in wanted if _readable(name, one, stream.spec.name, p, clock)]
-            held[place] = _sample(name, one, stream.spec.name, paths[place], clock, troubles)
-    links = tuple(_links(held, paths, roles))
-    return Measured(links, tuple(_hops(held, links)), tuple(troubles))
+def measure(samples: Sequence[Sample], troubles: Sequence[str] = ()) -> Measured:
+    """Measure which fields resolve and how long counterparts take."""
+    links = tuple(_links(samples))
+    return Measured(links, tuple(_hops(samples, links)), tuple(troubles))
 
 
-def _of_interest(platform: Platform, kind: str) -> bool:
-    sides = [(r, k) for r, k, _, _, _ in LINKS] + [(r, k) for _, _, _, r, k in LINKS]
-    return any((role, kind) in sides for role in platform.roles)
-
-
-def _with_candidates(one: PlatformSettings, stream: str, paths: Sequence[str]) -> PlatformSettings:
-    own = one.stream(stream)
-    extra = {_attribute(n): FieldSpec.model_validate({"path": path}) for n, path in enumerate(paths)}
-    changed = own.model_copy(update={"attributes": {**own.attributes, **extra}, "enabled": True})
-    streams: dict[str, StreamSettings | None] = {**one.streams, stream: changed}
-    return one.model_copy(update={"streams": streams, "history": HISTORY_SECONDS})
-
-
-def _attribute(number: int) -> str:
-    return f"candidate_{number}"
-
-
-def _readable(name: str, one: PlatformSettings, stream: str, path: str, clock: Clock) -> bool:
-    """Return whether the platform knows a candidate field; those with a query language refuse unknown ones."""
-    try:
-        platform = load_platforms({name: _with_candidates(one, stream, [path])}, clock=clock)[name]
-        found = next(s for s in platform.streams if s.spec.name == stream)
-        next(iter(found.changes({}, to_us(clock()), Meter())), None)
-    except ProbeError:
-        return False
-    return True
-
-
-def _sample(
-    name: str, one: PlatformSettings, stream: str, paths: Sequence[str], clock: Clock, troubles: list[str]
-) -> list[Record]:
-    platform = load_platforms({name: _with_candidates(one, stream, paths)}, clock=clock)[name]
-    found = next(s for s in platform.streams if s.spec.name == stream)
-    polling = poll(found, {}, clock=clock, platform=name, row_cap=SAMPLE_ROWS, deadline_seconds=60)
-    records = [record for page in polling for record in page.records]
-    if not records and polling.report.status != "complete":
-        troubles.append(f"{name}/{stream}: {polling.report.message}")
-    return records
-
-
-def _links(
-    held: Held, paths: Mapping[tuple[str, str], Sequence[str]], roles: Mapping[str, Sequence[str]]
-) -> Iterator[Link]:
+def _links(samples: Sequence[Sample]) -> Iterator[Link]:
     for role, kind, how, target_role, target_kind in LINKS:
-        for (platform, stream), records in held.items():
-            if role not in roles[platform] or not records or records[0].kind != kind:
+        for one in samples:
+            if role not in one.roles or one.kind != kind:
                 continue
-            for other, known in _targets(held, roles, platform, target_role, target_kind):
-                for number, path in enumerate(paths[(platform, stream)]):
-                    values = [v for r in records if (v := r.attributes.get(_attribute(number)))]
-                    best = _best(values, known)
-                    if best and best[2] * 100 >= MIN_RATIO_PERCENT * len(records):
-                        to = f"{other}/{target_kind}/{best[0]}"
-                        yield Link(platform, stream, how, path, to, best[1], len(records), len(values), best[2])
+            for other in samples:
+                if other.platform == one.platform or target_role not in other.roles or other.kind != target_kind:
+                    continue
+                for path in one.paths:
+                    link = _link(one, path, how, other, target_kind)
+                    if link is not None:
+                        yield link
 
 
-def _targets(
-    held: Held, roles: Mapping[str, Sequence[str]], platform: str, role: str, kind: str
-) -> Iterator[tuple[str, Mapping[str, set[str]]]]:
-    """Yield the platforms a field could point to, with the values they know: ids, numbers."""
-    for (other, _), records in held.items():
-        if other != platform and role in roles[other] and records and records[0].kind == kind:
-            yield other, {"id": {r.id for r in records}, "number": {r.number for r in records if r.number}}
+def _link(one: Sample, path: str, how: str, other: Sample, target_kind: str) -> Link | None:
+    values = [v for r in one.records if (v := one.value(r, path))]
+    known = {"id": {r.id for r in other.records}, "number": {r.number for r in other.records if r.number}}
+    best = _best(values, known)
+    if best is None or best[2] * 100 < MIN_RATIO_PERCENT * len(one.records):
+        return None
+    to = f"{other.platform}/{target_kind}/{best[0]}"
+    return Link(one.platform, one.stream, how, path, to, best[1], len(one.records), len(values), best[2])
 
 
 def _best(values: Sequence[str], known: Mapping[str, set[str]]) -> tuple[str, tuple[str, ...], int] | None:
@@ -217,44 +122,32 @@ def _best(values: Sequence[str], known: Mapping[str, set[str]]) -> tuple[str, tu
     return found
 
 
-def _hops(held: Held, links: Iterable[Link]) -> Iterator[Hop]:
+def _hops(samples: Sequence[Sample], links: Iterable[Link]) -> Iterator[Hop]:
     best: dict[tuple[str, str, str], Link] = {}
     for link in links:
         place = (link.platform, link.stream, link.to.rpartition("/")[0])
         if place not in best or link.resolved > best[place].resolved:
             best[place] = link
     for (platform, stream, target), link in best.items():
-        other, kind = target.split("/")
-        by = link.to.rpartition("/")[2]
-        pairs = list(_pairs(held, link, other, kind, by))
+        pairs = list(_pairs(samples, link))
         if pairs:
             waits = sorted(max(0, arrived - started) for started, arrived in pairs)
             cadence = cadence_us([arrived for _, arrived in pairs])
             yield Hop(target, f"{platform}/{stream}", len(waits), _at(waits, 50), _at(waits, 99), cadence)
 
 
-def _pairs(held: Held, link: Link, other: str, kind: str, by: str) -> Iterator[tuple[int, int]]:
+def _pairs(samples: Sequence[Sample], link: Link) -> Iterator[tuple[int, int]]:
+    other, kind, by = link.to.split("/")
     run = normaliser(link.normalise)
-    origins: dict[str, Record] = {}
-    for (platform, _), records in held.items():
-        if platform == other:
-            for r in records:
-                if r.kind == kind:
-                    origins[(r.number or "") if by == "number" else r.id] = r
-    for records in [rs for place, rs in held.items() if place == (link.platform, link.stream)]:
-        for r in records:
-            for value in _values(r):
-                origin = origins.get(run(value) if run else value)
-                start = _started(origin) if origin else None
-                if start is not None and r.created_us is not None:
-                    yield start, r.created_us
-                    break
-
-
-def _values(record: Record) -> Iterator[str]:
-    for name, value in record.attributes.items():
-        if name.startswith("candidate_") and value:
-            yield value
+    targets = (r for s in samples if s.platform == other and s.kind == kind for r in s.records)
+    origins = {(r.number if by == "number" else r.id): r for r in targets}
+    for one in (s for s in samples if (s.platform, s.stream) == (link.platform, link.stream)):
+        for record in one.records:
+            value = one.value(record, link.path)
+            origin = origins.get(run(value) if run and value else value)
+            started = _started(origin) if origin else None
+            if started is not None and record.created_us is not None:
+                yield started, record.created_us
 
 
 def _started(origin: Record) -> int | None:

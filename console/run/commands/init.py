@@ -13,10 +13,11 @@ from metrics.definitions import MetricsSettings, load_model
 from probes.clock import system_clock
 from probes.platforms import load_platforms, vendors
 
-from ..measure import Measured, measure
+from ..measure import KINDS, Measured, measure
 from ..progress import progress
 from ..proposal import Answers, PlatformAnswer, secrets_of, write
 from ..question import WrongInput
+from ..sampling import sample
 from ..settings import settings_from_text
 
 ROLE_NAMES = {"crm": "crm", "billing": "billing", "erp": "erp", "support": "support", "integration": "middleware"}
@@ -102,7 +103,7 @@ def _measure(draft: str, out: Path, candidates: list[str]) -> Measured:
         name, stream = _pair(place, "--candidate", "/")
         extra.setdefault((name, stream), []).append(field)
     with progress("measuring history") as tell:
-        return measure(settings.platforms, extra, system_clock, tell)
+        return measure(*sample(settings.platforms, KINDS, extra, system_clock, tell))
 
 
 def _slis(draft: str, out: Path) -> dict[str, str]:
