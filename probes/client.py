@@ -17,7 +17,7 @@ import stamina
 
 from . import body as bodies
 from .auth import Auth, NoAuth
-from .clock import Clock, monotonic, system_clock
+from .clock import Clock, monotonic, system_clock, to_us
 from .decode import NotJson, decode
 from .errors import ProbeError, Reason
 from .failures import RETRYABLE, ErrorRules, classify, http_date, retry_after, scrub
@@ -241,8 +241,7 @@ class Client:
                 http_status=status,
                 retry_after_seconds=retry_after(response.headers.get("retry-after"), now),
             )
-        at_us = int(now.timestamp() * 1_000_000)
-        return Answer(status, response.headers, content, data, at_us)
+        return Answer(status, response.headers, content, data, to_us(now))
 
     def _is_refused(self, data: Any) -> bool:
         if not self.spec.errors.refused or not isinstance(data, dict):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
+from . import linking
 from .decode import Poison
 from .mapspec import MapSpec
 from .paths import top_name
@@ -108,7 +109,7 @@ def _record(slots: Slots, read_id: Read) -> Callable[[Any], Record]:
     entity, state = slots.entity(), slots.state()
     parties, on, attributes = slots.parties(), slots.dates(), slots.attributes()
     amounts, milestones = slots.amounts(), slots.milestones()
-    references, keys = slots.references(), slots.keys()
+    references, keys = linking.references(slots), slots.keys()
     exempt, actor = slots.exempt(), slots.actor()
     test, deleted = slots.any("test", spec.test), slots.any("deleted", spec.deleted)
 

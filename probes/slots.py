@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import values
-from .mapspec import ActorSpec, Condition, FieldSpec, MapSpec, MilestoneSpec, ReferenceSpec
+from .mapspec import ActorSpec, Condition, FieldSpec, MapSpec, MilestoneSpec
 from .paths import Getter, getter
 from .readers import (
     Read,
@@ -24,11 +24,10 @@ from .readers import (
     no_state,
     no_tuple,
     nothing,
-    optional,
     present,
     required,
 )
-from .record import Actor, Reference, key
+from .record import Actor, key
 from .values import RowError
 
 Tables = Mapping[str, Mapping[str, str]]
@@ -216,7 +215,7 @@ class Slots:
         return values.amount(spec.as_ or self.spec.amount)
 
     def _priced(self, get: Getter, parse: Callable[[Any, str], int | None]) -> Read:
-        code = self._slot_currency
+        code = self.slot_currency
 
         def read(row: Any) -> int | None:
             value, money = get(row), code(row)
@@ -226,7 +225,8 @@ class Slots:
 
         return read
 
-    def _slot_currency(self, row: Any) -> str | None:
+    def slot_currency(self, row: Any) -> str | None:
+        """Return the currency of a row, for slots that are read one by one."""
         spec = self.spec.currency
         if spec is None:
             return None
@@ -281,72 +281,11 @@ class Slots:
 
         return keys if reads else no_tuple
 
-    def references(self) -> Callable[[Any, str | None], tuple[Reference, ...]]:
-        makers = [self._reference(spec) for spec in self.spec.references]
-
-        def references(row: Any, currency: str | None) -> tuple[Reference, ...]:
-            found: list[Reference] = []
-            for make in makers:
-                make(row, currency, found)
-            return tuple(found)
-
-        if makers:
-            self.slots.append(("references", lambda row: references(row, self._slot_currency(row))))
-        return references if makers else no_tuple
-
-    def _reference(self, spec: ReferenceSpec) -> Callable[[Any, str | None, list[Reference]], None]:
-        platform, kind, by = spec.to.split("/")
-        prefix = key(self.context.platform if platform == "self" else platform, kind, by, "")
-        get, normalise = getter(spec.path), values.normaliser(spec.normalise)
-        self.paths.append(spec.each or spec.path)
-        tests = [condition(c) if spec.each else self._tested(c) for c in spec.when]
-        price, quantity, line = self._applied(spec), optional(spec.quantity), optional(spec.line)
-        plain = spec.amount is None and spec.quantity is None and spec.line is None
-        walk = getter(spec.each) if spec.each else None
-
-        def one(row: Any, currency: str | None, found: list[Reference]) -> None:
-            value = values.identifier(get(row))
-            if value is not None and normalise is not None:
-                value = normalise(value)
-            if not value or not all(test(row) for test in tests):
-                return
-            if plain:
-                found.append(Reference(spec.kind, prefix + value))
-            else:
-                minor = price(row, currency)
-                money = currency if minor is not None else None
-                found.append(Reference(spec.kind, prefix + value, minor, money, quantity(row), line(row)))
-
-        def each(row: Any, currency: str | None, found: list[Reference]) -> None:
-            for item in (walk(row) if walk else None) or ():
-                one(item, currency, found)
-
-        return each if walk else one
-
-    def _applied(self, spec: ReferenceSpec) -> Callable[[Any, str | None], int | None]:
-        if spec.amount is None:
-            return lambda row, currency: None
-        reads = [getter(path) for path in spec.amount.path]
-        if not spec.each:
-            self.paths += spec.amount.path
-        parse, sign = values.amount(spec.amount.as_ or self.spec.amount), spec.amount.sign
-
-        def price(row: Any, currency: str | None) -> int | None:
-            value = next((v for read in reads if (v := read(row)) is not None), None)
-            if value is None:
-                return None
-            if currency is None:
-                raise RowError("an amount without a currency")
-            minor = parse(value, currency)
-            return None if minor is None else minor * sign
-
-        return price
-
     # -- state and conditions --------------------------------------------------------------------------------------
 
     def state(self) -> Callable[[Any, str | None], str | None]:
         spec = self.spec
-        rules = [([self._tested(c) for c in rule.when], rule.state) for rule in spec.state_rules]
+        rules = [([self.tested_by(c) for c in rule.when], rule.state) for rule in spec.state_rules]
         own = dict(spec.states)
         learnt = self.context.tables.get(spec.states_lookup, {}) if spec.states_lookup else {}
 
@@ -360,18 +299,18 @@ class Slots:
 
         return state if rules or own or spec.states_lookup else no_state
 
-    def _tested(self, spec: Condition) -> Test:
+    def tested_by(self, spec: Condition) -> Test:
         self.tested.append(spec.path)
         return condition(spec)
 
     def any(self, slot: str, conditions: Iterable[Condition]) -> Test:
-        tests = [self._tested(c) for c in conditions]
+        tests = [self.tested_by(c) for c in conditions]
         if not tests:
             return false
         return tests[0] if len(tests) == 1 else lambda row: any(test(row) for test in tests)
 
     def exempt(self) -> Read:
-        tests = [(self._tested(rule), rule.reason) for rule in self.spec.exempt]
+        tests = [(self.tested_by(rule), rule.reason) for rule in self.spec.exempt]
         if not tests:
             return nothing
         return lambda row: next((reason for test, reason in tests if test(row)), None)

@@ -18,6 +18,8 @@ from probes.throttle import Throttle
 
 from .worlds import World
 
+pytestmark = pytest.mark.xdist_group("contract")  # one worker builds the world
+
 PLATFORMS = {
     "salesforce": "opportunity",
     "stripe": "invoice",

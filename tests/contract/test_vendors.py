@@ -19,6 +19,8 @@ from probes.record import Record, decode_record, digest, encode_record
 
 from .worlds import SECRETS, World, section
 
+pytestmark = pytest.mark.xdist_group("contract")  # one worker builds the world
+
 VENDORS = sorted(vendors())
 DESCRIBED = [f"{vendor}/{stream}" for vendor in VENDORS for stream in vendors()[vendor].streams]
 # the sandbox has no contacts
