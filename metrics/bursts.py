@@ -33,9 +33,10 @@ _ALL = text(
     " FROM record WHERE actor_id IS NOT NULL AND created_us IS NOT NULL AND kind <> 'customer'"
     " GROUP BY stream_id, kind, actor_id, created_us - created_us % :window HAVING COUNT(*) >= :least"
 )
+# Integer division instead of %, which a PostgreSQL driver would read as a placeholder.
 JOIN = (
     f" LEFT JOIN burst bu ON bu.stream_id = r.stream_id AND bu.kind = r.kind AND bu.actor_id = r.actor_id"
-    f" AND bu.bucket_us = r.created_us - r.created_us % {WINDOW_US}"
+    f" AND bu.bucket_us = r.created_us / {WINDOW_US} * {WINDOW_US}"
 )
 """Joins `burst` to a record called `r`; `bu.bucket_us IS NOT NULL` then says that it came in one."""
 

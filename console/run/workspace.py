@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 import alerts.tables
 from alerts.settings import problems
+from metrics.configuration import note_configuration
 from metrics.definitions import DefinitionError, Model, load_model
 from metrics.polling import register
 from metrics.store import Store, StoreError
@@ -70,6 +71,8 @@ def open_workspace(
     model = open_model(settings, platforms)
     store = open_store(settings.store_url)
     register(store, platforms)
+    for note in note_configuration(store, model, to_us(clock())):
+        log.warning("configuration: %s", note)
     return Workspace(settings, clock, store, open_store(settings.store_url), platforms, model, Toucher(model))
 
 
