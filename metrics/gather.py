@@ -80,7 +80,7 @@ def gather(conn: Connection, flow: Flow, streams: Streams, ids: Sequence[int]) -
         steps[step.name] = _step(conn, step, table, streams)
         if step.revision:
             revisions[step.name] = _revisions(conn, table)
-        if any(a.field in _COMPARED for a in step.agree):
+        if step.state or step.not_state or any(a.field in _COMPARED for a in step.agree):
             many = steps[step.name].loc[steps[step.name]["version_count"] > 1, "id"]
             if len(many):
                 versions[step.name] = _versions(conn, many.unique().tolist())
@@ -111,9 +111,21 @@ def _versions(conn: Connection, ids: Sequence[int]) -> pd.DataFrame:
             a = v.record.amounts
             rows.append(
                 (rid, v.order_us, a.get("net", NONE), a.get("tax", NONE), a.get("gross", NONE), v.record.currency,
-                 v.record.entity or "", v.record.state, v.record.revision or 1)
+                 v.record.entity or "", v.record.state, v.record.status is not None and v.record.state is None,
+                 v.record.revision or 1)
             )  # fmt: skip
-    names = ["id", "order_us", "r_net", "r_tax", "r_gross", "r_currency", "r_entity", "state", "shown_revision"]
+    names = [
+        "id",
+        "order_us",
+        "r_net",
+        "r_tax",
+        "r_gross",
+        "r_currency",
+        "r_entity",
+        "state",
+        "unmapped",
+        "shown_revision",
+    ]
     return pd.DataFrame(rows, columns=names).astype(dict.fromkeys(names[5:8], object))
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from operator import attrgetter
 
@@ -63,6 +63,8 @@ _ARRIVAL = attrgetter("observed_us", "order_us", "digest")
 _HEAD_REPLACES = upsert_clause(RECORD, HEAD_COLUMNS)
 _VERSION_ONCE = upsert_clause(VERSION, VERSION_COLUMNS[:4])
 _ONCE = "ON CONFLICT DO NOTHING"
+_NUL = b"\\u0000"
+_EARLIEST = "ON CONFLICT (stream_id, entity) DO UPDATE SET first_us = excluded.first_us WHERE excluded.first_us < scope.first_us"
 _AGAIN = (
     "ON CONFLICT (stream_id, digest) DO UPDATE SET last_us = excluded.last_us, seen_count = quarantine.seen_count + 1"
 )
@@ -111,10 +113,12 @@ def land_pages(conn: Connection, pages: Sequence[Page], source: Source, toucher:
     _insert_versions(conn, fresh, source)
     heads = {rid: project(rid, source.stream_id, source.platform, vs, toucher.group) for rid, vs in fresh.items()}
     moved: dict[int, Record] = {rid: max(vs, key=SEQUENCE).record for rid, vs in fresh.items()}
+    stored = list(fresh.values())
     if changed:
-        heads_again, moved_again = _take_in_changes(conn, changed, source, toucher)
+        heads_again, moved_again, more = _take_in_changes(conn, changed, source, toucher)
         heads |= heads_again
         moved |= moved_again
+        stored += more
     insert_heads(conn, heads.values())
     customers = [rid for rid, record in moved.items() if record.kind == "customer"]
     if customers:
@@ -123,7 +127,7 @@ def land_pages(conn: Connection, pages: Sequence[Page], source: Source, toucher:
     for kind, ids in note_bursts(conn, source.stream_id, [vs[0].record for vs in fresh.values()]).items():
         toucher.touch_kind(conn, source.platform, kind, sorted(ids))
     toucher.touch_customers(conn, _customers_of(moved.values(), source.platform))
-    _note_scopes(conn, observed.values(), source)
+    _note_scopes(conn, stored, source)
     landed.new += len(fresh)
     landed.versions += len(fresh) + len(changed)
     landed.seen.update(observed)
@@ -144,18 +148,30 @@ def _versions(pages: Sequence[Page], source: Source) -> dict[int, list[Version]]
         for record in page.records:
             order = record.changed_us if record.changed_us is not None else observed_us
             body = encode_record(record)
+            if _NUL in body:  # PostgreSQL stores no such text, and one odd name must not hold up a stream
+                body = body.replace(_NUL, b"\\ufffd")
+                record = decode_record(body)
             version = Version(order, observed_us, digest(body), after, record, body)
             found[record_id(platform, record.kind, record.id)].append(version)
+    for rid, versions in found.items():
+        if len(versions) > 1:
+            _same(rid, {v.record.id for v in versions})
     return {rid: versions if len(versions) == 1 else _new([], versions) for rid, versions in sorted(found.items())}
 
 
 def _new(held: Sequence[Version], seen: Sequence[Version]) -> list[Version]:
-    """Return the versions seen that are not held, as if each had come alone: repeating the newest adds none."""
+    """Return the versions seen that are not held, as if each had come alone: repeating the newest adds none.
+
+    What was held before, replaced under the same stamp and is seen again later is back: found gone by a sweep, for one.
+    """
     known = {(v.order_us, v.digest) for v in held}
     newest = max(held, key=SEQUENCE, default=None)
     new = []
     for version in sorted(seen, key=_ARRIVAL):
-        if (version.order_us, version.digest) in known or (newest is not None and version.digest == newest.digest):
+        if newest is not None and version.digest == newest.digest:
+            continue
+        back = newest is not None and version.order_us == newest.order_us and version.observed_us > newest.observed_us
+        if (version.order_us, version.digest) in known and not back:
             continue
         known.add((version.order_us, version.digest))
         new.append(version)
@@ -168,12 +184,14 @@ def _known_digests(conn: Connection, observed: Mapping[int, Sequence[Version]]) 
     for chunk in _chunks(list(observed)):
         query = select(RECORD.c.id, RECORD.c.digest, RECORD.c.external_id).where(RECORD.c.id.in_(chunk))
         for rid, known_digest, external_id in conn.execute(query):
-            if observed[rid][0].record.id != external_id:
-                raise IdentityClashError(
-                    f"{observed[rid][0].record.id} and {external_id} hash to the same identity {rid}"
-                )
+            _same(rid, {observed[rid][0].record.id, external_id})
             known[rid] = bytes(known_digest)
     return known
+
+
+def _same(rid: int, external_ids: Set[str]) -> None:
+    if len(external_ids) > 1:
+        raise IdentityClashError(f"{' and '.join(sorted(external_ids))} hash to the same identity {rid}")
 
 
 def _insert_versions(conn: Connection, versions: Mapping[int, Sequence[Version]], source: Source) -> None:
@@ -196,8 +214,8 @@ def _insert_versions(conn: Connection, versions: Mapping[int, Sequence[Version]]
 
 def _take_in_changes(
     conn: Connection, changed: Mapping[int, Sequence[Version]], source: Source, toucher: Toucher
-) -> tuple[dict[int, Head], dict[int, Record]]:
-    """Return the new heads of records held before and, of these, the records whose judged fields moved."""
+) -> tuple[dict[int, Head], dict[int, Record], list[list[Version]]]:
+    """Return the new heads of records held before, those of these records that told something judged, and what is new."""
     held = load_versions(conn, list(changed))
     heads, moved, new_versions = {}, {}, {}
     for rid, seen in changed.items():
@@ -208,12 +226,12 @@ def _take_in_changes(
         new_versions[rid] = new
         heads[rid] = project(rid, source.stream_id, source.platform, [*held[rid], *new], toucher.group)
         after = max([*held[rid], *new], key=SEQUENCE)
-        if judged(before.record) != judged(after.record) or after is before:
+        if after is before or any(judged(v.record) != judged(before.record) for v in new):
             moved[rid] = after.record
     _insert_versions(conn, new_versions, source)
     toucher.touch(conn, source.platform, moved)  # along the references as they were, before they are replaced
     forget(conn, list(heads))
-    return heads, moved
+    return heads, moved, list(new_versions.values())
 
 
 def judged(record: Record) -> Record:
@@ -276,7 +294,7 @@ def _note_scopes(conn: Connection, observed: Iterable[Sequence[Version]], source
     if not firsts:
         return
     rows = [(source.stream_id, entity, at) for entity, at in sorted(firsts.items())]
-    if bulk_insert(conn, SCOPE, rows, ("stream_id", "entity", "first_us"), _ONCE):
+    if bulk_insert(conn, SCOPE, rows, ("stream_id", "entity", "first_us"), _EARLIEST):
         note(conn, {(flow, anchor) for flow, anchor in conn.execute(_BLIND_FOR_SCOPE, {"entities": sorted(firsts)})})
     source.scopes.update(firsts)
 

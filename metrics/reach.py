@@ -21,11 +21,11 @@ def reach(flow: Flow, step: Step, s: pd.DataFrame, frames: Frames, due: Array | 
 
     Shape: earliest, latest (FOREVER: not reached), record_id (NONE), count, amount, first_observed_us, unmapped, shown (a record
     exists, whatever milestone it lacks), duplicate, r_net, r_tax, r_gross, r_currency, r_entity, r_posting_on, r_payer.
-    With `due`, what the records say is as it was then; the instants stay.
+    With `due`, what the records say is as it was then, and none that came or went later counts; the instants stay.
     """
     if not step.path:
         return _anchor_itself(flow, step, s, frames)
-    rows = _matches(step, s, frames.steps[step.name], frames.revisions.get(step.name))
+    rows = _matches(step, s, frames.steps[step.name], frames.revisions.get(step.name), due)
     if due is not None and step.name in frames.versions:
         rows = _as_of(rows, due, frames.versions[step.name])
     if step.name in frames.groups and len(frames.groups[step.name]):
@@ -37,7 +37,7 @@ def reach(flow: Flow, step: Step, s: pd.DataFrame, frames: Frames, due: Array | 
     hits = rows[rows["latest"] != FOREVER].sort_values(["sid", "latest", "id"], kind="stable")
     chosen = _choose(step, hits, s)
     out = _place(s, chosen)
-    sums = _sums(step, hits, s)
+    sums = _sums(step, hits if due is None else hits[hits["latest"].to_numpy() <= due[hits["sid"].to_numpy()]], s)
     out = out.assign(unmapped=unmapped, shown=shown, **sums)
     if step.take in ("parts", "covered"):
         out = (
@@ -70,12 +70,17 @@ def _anchor_itself(flow: Flow, step: Step, s: pd.DataFrame, frames: Frames) -> p
     )
 
 
-def _matches(step: Step, s: pd.DataFrame, rows: pd.DataFrame, revisions: pd.DataFrame | None) -> pd.DataFrame:
+def _matches(
+    step: Step, s: pd.DataFrame, rows: pd.DataFrame, revisions: pd.DataFrame | None, due: Array | None
+) -> pd.DataFrame:
     """Return one row per (subject, record): live records of the right entity, timed for the subject's revision."""
-    live = rows[rows["deleted_us"] == FOREVER]
+    live = rows[rows["deleted_us"] == FOREVER] if due is None else rows
     m = s[["sid", "anchor_id", "entity", "split", "revision"]].merge(
         live.rename(columns={"entity": "r_entity"}), left_on="anchor_id", right_on="subject", sort=False
     )
+    if due is not None:
+        gone = m["deleted_us"].to_numpy()
+        m = m[(gone == FOREVER) | (gone > due[m["sid"].to_numpy()])]
     if step.per_entity:
         m = m[(~m["split"]) | (m["entity"] == m["r_entity"])]
     if step.revision and revisions is not None and (m["revision"] > 1).any():
@@ -116,7 +121,7 @@ def _as_of(rows: pd.DataFrame, due: Array, versions: pd.DataFrame) -> pd.DataFra
     ).set_index("row")  # fmt: skip
     first = versions.drop_duplicates("id").set_index("id")
     rows = rows.copy()
-    for column in (*[f"r_{a}" for a in AMOUNTS], "r_currency", "r_entity", "state", "shown_revision"):
+    for column in (*[f"r_{a}" for a in AMOUNTS], "r_currency", "r_entity", "state", "unmapped", "shown_revision"):
         then = found[column]
         then = then.where(~found["order_us"].isna(), found["id"].map(first[column]))
         rows.loc[found.index, column] = then.astype(rows[column].dtype)

@@ -306,11 +306,10 @@ def _events(
     sight = context.sights.get(step.name)
     start = reached[sli.start or ""]["latest"].to_numpy()
     due = np.where(start == FOREVER, FOREVER, np.where(start == FOREVER, 0, start) + (sli.within or step.within or 0))
-    r = reached[step.name]
+    r = reach(flow, step, s, frames, due) if _told_otherwise(step, frames) else reached[step.name]
     outcome, reason = decide(s, r, due, sight)
     if sli.agree:
-        then = reach(flow, step, s, frames, due)
-        outcome, reason = _disagreeing(step, due, s, then, outcome, reason)
+        outcome, reason = _disagreeing(step, due, s, r, outcome, reason)
     exclusion = s["exclusion"].to_numpy()
     outside = pd.notna(exclusion)
     outcome, reason = np.where(outside, "excluded", outcome), np.where(outside, exclusion, reason)
@@ -340,6 +339,15 @@ def _events(
     )
     begun: pd.DataFrame = rows[start != FOREVER]
     return begun
+
+
+def _told_otherwise(step: Step, frames: Frames) -> bool:
+    """Return whether a record of the step changed, went or had company: an event is decided on what was so when it was due."""
+    rows = frames.steps.get(step.name)
+    if rows is None or rows.empty:
+        return False
+    again = rows["subject"].duplicated() | (rows["version_count"] > 1) | (rows["deleted_us"] != FOREVER)
+    return bool(again.any()) or step.name in frames.groups
 
 
 def _disagreeing(

@@ -1,0 +1,180 @@
+"""Which documents reach which step, and where they disagree with their anchor: the shipped flows, told once more in loops."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from probes.record import Record
+
+from .customers import Customers
+from .facts import Document, Facts
+from .verdict import DAY, HOUR, NEVER, Reached, Subject
+
+Needs = list[tuple[str, tuple[str, ...]]]
+
+
+@dataclass(frozen=True)
+class Hop:
+    """The documents that may reach a step: a kind of reference to the anchor, the role and kinds of document."""
+
+    reference: str
+    role: str
+    kinds: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step on another document. `parts`: several documents may share the anchor's amount."""
+
+    name: str
+    hop: Hop
+    milestones: tuple[str, ...]
+    refused: tuple[str, ...]
+    after: str
+    within_us: int
+    grace_us: int = 0
+    parts: bool = False
+    one_only: bool = False
+    by_revision: bool = False
+    agree: tuple[str, ...] = ()
+
+
+ORDERED = Step(
+    "ordered", Hop("fulfils", "erp", ("order",)), ("created",), ("draft", "rejected", "cancelled"), "won", 4 * HOUR, 20 * HOUR,
+    parts=True, by_revision=True, agree=("currency", "net"),
+)  # fmt: skip
+ACTIVATED = Step(
+    "activated",
+    Hop("fulfils", "billing", ("subscription",)),
+    ("activated", "created"),
+    ("draft",),
+    "won",
+    HOUR,
+    3 * HOUR,
+)
+POSTED = Step(
+    "posted", Hop("posts", "erp", ("invoice", "credit_note", "journal_entry")), ("posted", "created"),
+    ("draft", "pending", "rejected", "cancelled", "voided"), "finalised", DAY, one_only=True,
+    agree=("customer", "entity", "currency", "net", "tax", "gross"),
+)  # fmt: skip
+TOLERANCE = {"tax": 1, "gross": 1}
+
+
+def reach(facts: Facts, step: Step, s: Subject, due_us: int | None = None) -> Reached:
+    """Return what a step shows of a subject; with `due_us`, as far as it was so then."""
+    candidates = facts.naming(s.anchor, step.hop.reference, facts.of(step.hop.role, *step.hop.kinds))
+    live = [d for d in candidates if _lives(d, due_us) and (not s.split or d.head.entity == s.entity)]
+    unmapped = any(_unmapped(d, due_us) for d in live)
+    good = [d for d in live if not _unmapped(d, due_us) and _said(d, due_us).state not in step.refused]
+    timed = [(at, d) for d in good if (at := _when(step, s, d)) is not None]
+    timed.sort(key=lambda pair: (pair[0][1], identity(pair[1])))
+    counted = [d for at, d in timed if due_us is None or at[1] <= due_us]
+    amounts = [_amount(step, s, _said(d, due_us)) for d in counted]
+    known = [a for a in amounts if a is not None]
+    total = sum(known) if known else None
+    chosen = _complete(step, s, [(at, d, _amount(step, s, _said(d, due_us))) for at, d in timed])
+    duplicate = _twice(step, s, len(counted), known)
+    if chosen is None:
+        return Reached(count=len(counted), sum=total, unmapped=unmapped, shown=bool(good), duplicate=duplicate)
+    return Reached(chosen[0], chosen[1], len(counted), total, unmapped, True, duplicate)
+
+
+def identity(document: Document) -> int:
+    """Return the number by which documents of the same instant are put in order."""
+    from metrics.keys import record_id
+
+    return record_id(*document.ident)
+
+
+def _lives(document: Document, due_us: int | None) -> bool:
+    gone = document.deleted_us
+    return gone is None or (due_us is not None and gone > due_us)
+
+
+def _said(document: Document, due_us: int | None) -> Record:
+    return document.head if due_us is None else document.at(due_us)
+
+
+def _unmapped(document: Document, due_us: int | None) -> bool:
+    said = _said(document, due_us)
+    return said.status is not None and said.state is None
+
+
+def _when(step: Step, s: Subject, document: Document) -> tuple[int, int] | None:
+    if step.by_revision and s.revision > 1:
+        return document.showed_revision(s.revision)
+    return document.milestone(*step.milestones)
+
+
+def _amount(step: Step, s: Subject, said: Record, name: str | None = None) -> int | None:
+    """Return what a document says; one that already shows a later revision has no common basis with an earlier one."""
+    if (said.revision or 1) > s.revision and step.by_revision:
+        return None
+    return said.amounts.get(name or ("net" if step.parts else "gross"))
+
+
+def _complete(
+    step: Step, s: Subject, timed: list[tuple[tuple[int, int], Document, int | None]]
+) -> tuple[tuple[int, int], Document] | None:
+    """Return the document that completes the step: alone the first, in parts the one with which they cover the anchor."""
+    if not timed:
+        return None
+    if not step.parts or len(timed) == 1 or s.money is None or not s.last:
+        return timed[0][:2]
+    covered = 0
+    for at, document, amount in timed:
+        if amount is None:
+            return at, document
+        covered += amount
+        if (covered >= s.money) if s.money >= 0 else (covered <= s.money):
+            return at, document
+    return None
+
+
+def _twice(step: Step, s: Subject, count: int, known: list[int]) -> bool:
+    """Return whether a document is one too many: it may be only one, or the others cover the anchor without it."""
+    if not s.last:
+        return False
+    if step.one_only:
+        return count > 1
+    if not step.parts or not s.money or not known or count < 2:
+        return False
+    return abs(sum(known)) - min(map(abs, known)) >= abs(s.money)
+
+
+def differences(
+    step: Step, s: Subject, r: Reached, customers: Customers, due_us: int | None = None
+) -> list[tuple[str, object, object]]:
+    """Return (field, expected, actual) where a document disagrees with its anchor; no common basis is no difference."""
+    if r.document is None:
+        return []
+    said, own = _said(r.document, due_us), s.anchor.head
+    same_currency = own.currency == said.currency
+    found: list[tuple[str, object, object]] = []
+    compare: dict[str, Callable[[], tuple[object, object]]] = {
+        "customer": lambda: (customers.payer(s.anchor), customers.payer(r.document)),
+        "entity": lambda: (s.entity or None, said.entity),
+        "currency": lambda: (own.currency, said.currency),
+    }
+    for name in step.agree:
+        if name in compare:
+            mine, theirs = compare[name]()
+            if mine is not None and theirs is not None and mine != theirs:
+                found.append((name, mine, theirs))
+            continue
+        a, b = _own_amount(step, s, name), _amount(step, s, said, name)
+        if step.parts and r.count > 1:
+            b = r.sum
+        if a is not None and b is not None and same_currency and abs(a - b) > TOLERANCE.get(name, 0):
+            found.append((name, a, b))
+    return found
+
+
+def _own_amount(step: Step, s: Subject, name: str) -> int | None:
+    return s.money if step.parts and name == "net" else s.anchor.head.amounts.get(name)
+
+
+def due(start_us: int, within_us: int) -> int:
+    """Return when something is due."""
+    return NEVER if start_us == NEVER else start_us + within_us
