@@ -40,7 +40,7 @@ COMPANY = {
     "billing": (Known("billing", "stripe", ("billing",)), ("customer", "subscription", "invoice", "credit_note")),
     "erp": (
         Known("erp", "netsuite", ("erp",)),
-        ("customer", "order", "invoice", "credit_note", "payment", "journal_entry"),
+        ("customer", "order", "invoice", "credit_note", "payment", "journal_entry", "tax_code"),
     ),
     "support": (Known("support", "zendesk", ("support",)), ("customer", "case")),
 }
