@@ -11,10 +11,9 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from .clock import SECOND, iso
-from .errors import ProbeError, Reason
+from .errors import Reason
 from .manifest import CallSpec, ListSpec
 from .paging import walk
-from .paths import getter
 from .probe import Cursor, Environment, Meter, Page
 from .request import Request
 from .source import Session, Source
@@ -150,23 +149,3 @@ def _key_path(source: Source, by: str) -> str:
 
 def _quoted(value: str) -> str:
     return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
-
-
-def value_at(data: Any, path: str) -> Any:
-    """Return what stands at a path of an answer."""
-    return getter(path)(data)
-
-
-__all__ = [
-    "ProbeError",
-    "changes",
-    "check",
-    "chunks",
-    "ids",
-    "prepare",
-    "read",
-    "reread",
-    "stamp",
-    "value_at",
-    "windows_of",
-]

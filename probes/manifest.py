@@ -21,7 +21,7 @@ from .yamlfile import YamlError, read_yaml
 
 
 class AuthSpec(Strict):
-    """Which credential the vendor takes; `fields` are the keys of `auth:`, with defaults for those that have one."""
+    """Which credential the vendor takes; `AUTH_FIELDS` are the keys of `auth:` each kind needs."""
 
     kind: Literal["none", "basic", "header", "oauth2", "jwt"] = "none"
     header: str = "Authorization"
@@ -137,7 +137,6 @@ class Manifest(Strict):
     request_seconds: float = 60.0
     headers: dict[str, str] = Field(default_factory=dict)
     auth: AuthSpec = AuthSpec()
-    auth_fields: dict[str, str | None] = Field(default_factory=dict)
     errors: ErrorSpec = ErrorSpec()
     quota: QuotaSpec = QuotaSpec()
     tables: list[Word] = Field(default_factory=list)

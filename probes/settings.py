@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, TypeAdapter, model_validator
 
 from .clock import duration_us
 from .errors import ProbeError, Reason
@@ -30,7 +30,6 @@ from .mapspec import (
     Word,
     Zone,
 )
-from .paths import getter
 
 ROLES = (
     "crm", "cpq", "commerce", "contract", "billing", "payments", "collections", "tax", "erp", "bank", "support",
@@ -174,6 +173,3 @@ def _like(value: FieldSpec, former: FieldSpec | None) -> FieldSpec:
     if former is None or value.as_ or value.const is not None:
         return value
     return value.model_copy(update={"as_": former.as_, "zone": value.zone or former.zone})
-
-
-__all__ = ["PlatformSettings", "StreamSettings", "ValidationError", "getter", "merged", "parse_platforms", "secret"]

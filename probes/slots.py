@@ -58,7 +58,7 @@ class Slots:
 
     def _raw(self, spec: FieldSpec) -> Getter:
         """Return the reader of the first path that holds something."""
-        self.paths += spec.path
+        (self.paths if len(spec.path) == 1 else self.tested).extend(spec.path)  # of several, any may be absent
         reads = [getter(path) for path in spec.path]
         if len(reads) == 1:
             return reads[0]
