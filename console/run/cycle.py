@@ -139,7 +139,7 @@ def settle(
     if judged is not None:  # rules read verdicts: half-written ones must not alert anybody
         evaluated = isolated(w, "alerts", lambda: evaluate(w.store, w.model, w.settings.alerts, w.now_us()), failed)
     delivered = isolated(w, "deliver", lambda: deliver(w.store, w.settings.alerts, w.now_us(), clock=w.clock), failed)
-    return CycleSummary(polls, judged, evaluated, delivered, tuple(failed))
+    return CycleSummary(tuple(polls), judged, evaluated, delivered, tuple(failed))
 
 
 def isolated(workspace: Workspace, part: str, step: Callable[[], T], degraded: list[str] | None = None) -> T | None:

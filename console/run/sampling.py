@@ -98,7 +98,7 @@ def sample(
                 tell(f"{name}/{stream.spec.name}")
                 wanted = [*CANDIDATES.get(one.vendor, ()), *extra.get((name, stream.spec.name), ())]
                 place = (name, one, stream.spec.name)
-                paths = tuple(p for p in dict.fromkeys(wanted) if _readable(load, *place, p, clock))
+                paths = _known(load, *place, tuple(dict.fromkeys(wanted)), clock)
                 records = tuple(_records(load, *place, stream.spec.kind, paths, clock, troubles))
                 samples.append(Sample(name, stream.spec.name, platform.roles, paths, records))
     return samples, troubles
@@ -116,10 +116,20 @@ def _attribute(number: int) -> str:
     return f"candidate_{number}"
 
 
-def _readable(load: Load, name: str, one: PlatformSettings, stream: str, path: str, clock: Clock) -> bool:
-    """Return whether the platform knows a candidate field; those with a query language refuse unknown ones."""
+def _known(
+    load: Load, name: str, one: PlatformSettings, stream: str, wanted: tuple[str, ...], clock: Clock
+) -> tuple[str, ...]:
+    """Return the candidate fields that a platform knows; asked one by one only when it refuses them together."""
+    if not wanted or _readable(load, name, one, stream, wanted, clock):
+        return wanted
+    return tuple(path for path in wanted if _readable(load, name, one, stream, (path,), clock))
+
+
+def _readable(load: Load, name: str, one: PlatformSettings, stream: str, paths: Sequence[str], clock: Clock) -> bool:
+    """Return whether the platform knows all these fields; platforms
+    with a query language refuse unknown ones."""
     try:
-        platform = load({name: _with_candidates(one, stream, [path])})[name]
+        platform = load({name: _with_candidates(one, stream, paths)})[name]
         found = next(s for s in platform.streams if s.spec.name == stream)
         next(iter(found.changes({}, to_us(clock()), Meter())), None)
     except ProbeError:

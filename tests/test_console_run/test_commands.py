@@ -26,6 +26,8 @@ from console.run.workspace import open_workspace
 
 from .conftest import Loaded
 
+pytestmark = pytest.mark.xdist_group("loaded")  # one worker loads the store once
+
 DOC = Path(__file__).resolve().parents[2] / "docs" / "json.md"
 SHAPES: tuple[set[str], ...] = ({"minor", "currency", "text"}, {"exact", "decimal"}, {"seconds", "text"})
 """Amounts, ratios and durations look the same everywhere and are documented once."""

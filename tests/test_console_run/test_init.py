@@ -15,6 +15,9 @@ from probes.clock import MINUTE, SECOND, system_clock
 from .conftest import Loaded
 
 
+pytestmark = pytest.mark.xdist_group("loaded")
+
+
 @pytest.fixture(scope="module")
 def measured(loaded: Loaded) -> Measured:
     """Measure with bare connections: of the demo's configuration only addresses, credentials and entities are kept."""
