@@ -37,6 +37,8 @@ _GROUPED = {"lab", "browser"}
 SKIPS_ALLOWED: dict[str, str] = {}
 
 
+# first, because xdist reads the groups in a hook of the same name
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark each test by the servers it asks for and keep those of one kind in one worker."""
     for item in items:

@@ -31,8 +31,25 @@ pytest.skip("no such library here", allow_module_level=True)
 """
 
 
-def _pytest(folder: Path, **env: str) -> subprocess.CompletedProcess[str]:
-    options = ["-rs", "-p", "tests.conftest", "-p", "no:cacheprovider", "-c", os.devnull]
+GROUPED = """
+import os
+import pytest
+
+@pytest.mark.parametrize("number", range(20))
+def test_asks_for_a_server(number, request):
+    with open("workers", "a") as file:
+        file.write(os.environ["PYTEST_XDIST_WORKER"] + "\\n")
+
+@pytest.fixture
+def tryton():
+    pass
+
+test_asks_for_a_server = pytest.mark.usefixtures("tryton")(test_asks_for_a_server)
+"""
+
+
+def _pytest(folder: Path, *more: str, **env: str) -> subprocess.CompletedProcess[str]:
+    options = [*more, "-rs", "-p", "tests.conftest", "-p", "no:cacheprovider", "-c", os.devnull]
     command = [sys.executable, "-m", "pytest", *options, str(folder)]
     kept = {
         name: value for name, value in os.environ.items() if name not in {"CI", "TIEOUT_REQUIRE_LAB", "PYTEST_ADDOPTS"}
@@ -70,3 +87,11 @@ def test_a_missing_server_skips_with_the_way_to_get_it_and_fails_where_it_is_req
     assert (elsewhere.returncode, required.returncode) == (0, 1)
     for done in (elsewhere, required):
         assert "no-such-program is missing: apt-get install its-package" in done.stdout
+
+
+def test_tests_of_one_server_share_a_worker(tmp_path: Path) -> None:
+    workers = tmp_path / "workers"
+    (tmp_path / "test_sample.py").write_text(GROUPED.replace('"workers"', repr(str(workers))))
+    done = _pytest(tmp_path, "-n", "2", "--dist", "loadgroup")
+    assert "20 passed" in done.stdout, done.stdout
+    assert len(set(workers.read_text().split())) == 1

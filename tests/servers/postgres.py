@@ -79,7 +79,8 @@ def _as_owner(folder: Path) -> list[str]:
     if os.geteuid() != 0:
         return []
     shutil.chown(folder, "postgres", "postgres")
-    return ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", "--"]
+    # changing the user clears the signal that ends a server with its parent: set it anew
+    return ["setpriv", "--pdeathsig=INT", "--reuid=postgres", "--regid=postgres", "--init-groups", "--"]
 
 
 @contextmanager

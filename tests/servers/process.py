@@ -6,6 +6,7 @@ start shows the last lines of that file.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import socket
@@ -19,6 +20,8 @@ from typing import TypeVar
 import httpx
 
 Found = TypeVar("Found")
+_PR_SET_PDEATHSIG = 1
+_PRCTL = getattr(ctypes.CDLL(None), "prctl", None)
 
 
 def until(probe: Callable[[], Found | None], seconds: float, what: str, every_seconds: float = 0.1) -> Found:
@@ -67,12 +70,19 @@ def running(
             env={**os.environ, **(env or {})},
             cwd=log.parent,
             start_new_session=True,
+            preexec_fn=_end_with_parent,
         )
     try:
         _await(process, log, ready, seconds)
         yield process
     finally:
         _stop(process, stop_signal)
+
+
+def _end_with_parent() -> None:
+    # a killed test run must not leave its servers behind; no prctl outside Linux, where they then would stay
+    if _PRCTL is not None:
+        _PRCTL(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _await(process: subprocess.Popen[bytes], log: Path, ready: Callable[[], bool], seconds: float) -> None:
