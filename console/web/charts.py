@@ -14,12 +14,11 @@ from zoneinfo import ZoneInfo
 
 import plotly.graph_objects as go
 
-from probes.clock import from_us
+from probes.clock import duration_us, from_us
 
 from . import formats
 from .states import DARK, LIGHT, Colour, look
 
-HOUR_US = 3_600_000_000
 _SYMBOLS = {"stamp": "circle", "day": "diamond-wide", "between polls": "square", "deadline": "line-ns-open"}
 
 
@@ -100,23 +99,40 @@ def ratio_over_time(points: Sequence[Any], objective: Fraction, ground: Ground) 
     return figure
 
 
+_TICKS_US = tuple(duration_us(t) for t in ("1s", "10s", "1m", "5m", "15m", "1h", "4h", "12h", "1d", "3d", "7d", "28d"))
+
+
 def latency_over_time(points: Sequence[Any], due_us: int | None, ground: Ground) -> go.Figure:
-    """Return percentiles of latency per bucket on a scale of hours; `points` have bucket_us, p50_us, p95_us, p99_us."""
-    figure = _base(ground, 260)
+    """Return percentiles of latency per bucket; `points` have bucket_us, p50_us, p95_us, p99_us.
+
+    The scale is logarithmic, because a step that is usually minutes and once took days would hide all else. What came
+    before its start is drawn at one second and told exactly on hovering.
+    """
+    figure = _base(ground, 280)
     at = [ground.at(p.bucket_us) for p in points if p.bucket_us is not None]
-    for name, dash, colour in (("p50", "solid", "blue"), ("p95", "dash", "orange"), ("p99", "dot", "red")):
+    series: tuple[tuple[str, str, Colour], ...] = (
+        ("p50", "solid", "blue"),
+        ("p95", "dash", "orange"),
+        ("p99", "dot", "red"),
+    )
+    for name, dash, colour in series:
         values = [getattr(p, f"{name}_us", None) for p in points if p.bucket_us is not None]
         if any(v is not None for v in values):
             figure.add_scatter(
-                x=at, y=[None if v is None else v / HOUR_US for v in values], name=name, mode="lines+markers",
-                text=[formats.duration(v) for v in values], hovertemplate="%{text}", connectgaps=False,
-                line={"dash": dash, "color": ground.colour(colour), "width": 2}, marker={"size": 5},  # type: ignore[arg-type]
-            )  # fmt: skip
+                x=at,
+                y=[None if v is None else max(v, _TICKS_US[0]) for v in values],
+                name=name,
+                mode="lines+markers",
+                connectgaps=False,
+                text=[formats.duration(v) for v in values],
+                hovertemplate="%{text}",
+                line={"dash": dash, "color": ground.colour(colour), "width": 2},
+                marker={"size": 5},
+            )
     if due_us is not None:
-        figure.add_hline(
-            y=due_us / HOUR_US, line={"color": ground.ink, "width": 1, "dash": "longdash"}, annotation_text="deadline"
-        )
-    figure.update_yaxes(title="hours", rangemode="tozero")
+        line = {"color": ground.ink, "width": 1, "dash": "longdash"}
+        figure.add_hline(y=due_us, line=line, annotation_text=f"deadline {formats.duration(due_us)}")
+    figure.update_yaxes(type="log", tickvals=list(_TICKS_US), ticktext=[formats.duration(t) for t in _TICKS_US])
     return figure
 
 
@@ -150,9 +166,10 @@ def funnel(steps: Sequence[Any], titles: Mapping[str, str], ground: Ground) -> g
 def timeline(moments: Sequence[Any], shown_us: int, ground: Ground) -> go.Figure:
     """Return one lane per platform with what happened there, deadlines as bars across, and now."""
     lanes = list(dict.fromkeys(m.platform for m in moments if m.platform is not None))
-    figure = _base(ground, 110 + 52 * max(len(lanes), 1))
+    figure = _base(ground, 150 + 56 * max(len(lanes), 1))
+    labels = _labels(moments)
     for state in dict.fromkeys(m.state for m in moments if m.how != "deadline"):
-        _lane_points(figure, [m for m in moments if m.state == state and m.how != "deadline"], state, ground)
+        _lane_points(figure, [m for m in moments if m.state == state and m.how != "deadline"], state, ground, labels)
     for moment in moments:
         if moment.how == "deadline":
             colour = ground.colour(look(moment.state).colour)
@@ -163,14 +180,36 @@ def timeline(moments: Sequence[Any], shown_us: int, ground: Ground) -> go.Figure
             )  # fmt: skip
     figure.add_vline(x=ground.at(shown_us), line={"color": ground.ink, "width": 1, "dash": "dot"})
     figure.update_layout(
-        hovermode="closest", margin={"l": 8, "r": 8, "t": 40, "b": 8}, legend={"orientation": "h", "y": -0.12, "x": 0}
+        hovermode="closest",
+        margin={"l": 8, "r": 8, "t": 40, "b": 70},
+        legend={"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0},
     )
     order = [formats.chart_text(lane) for lane in reversed(lanes)]
     figure.update_yaxes(categoryorder="array", categoryarray=order, range=[-0.7, len(order) - 0.3])
     return figure
 
 
-def _lane_points(figure: go.Figure, moments: Sequence[Any], state: str, ground: Ground) -> None:
+def _labels(moments: Sequence[Any]) -> dict[int, str]:
+    """Return what is written at each moment: those that stand too close on a lane share one label, so none overlaps."""
+    happened = sorted((m for m in moments if m.how != "deadline"), key=lambda m: m.latest_us)
+    ends = [m.latest_us for m in moments] or [0]
+    near = (max(ends) - min(ends)) // 12
+    texts: dict[int, list[str]] = {}
+    last: dict[str, tuple[int, int]] = {}
+    for m in happened:
+        first, at = last.get(m.platform, (id(m), None))
+        if at is None or m.latest_us - at > near:
+            first = id(m)
+            last[m.platform] = (first, m.latest_us)
+        words = texts.setdefault(first, [])
+        if (word := formats.chart_text(formats.words(m.what))) not in words:
+            words.append(word)
+    return {key: ", ".join(words) for key, words in texts.items()}
+
+
+def _lane_points(
+    figure: go.Figure, moments: Sequence[Any], state: str, ground: Ground, labels: Mapping[int, str]
+) -> None:
     shown = look(state)
     for m in moments:
         if m.latest_us > m.at_us:
@@ -184,8 +223,8 @@ def _lane_points(figure: go.Figure, moments: Sequence[Any], state: str, ground: 
         y=[formats.chart_text(m.platform) for m in moments],
         mode="markers+text",
         name=shown.word,
-        text=[formats.chart_text(formats.words(m.what)) for m in moments],
-        textposition=["top center" if i % 2 == 0 else "bottom center" for i in range(len(moments))],
+        text=[labels.get(id(m), "") for m in moments],
+        textposition="top right",
         textfont={"size": 11},
         customdata=[[_hover(m)] for m in moments],
         hovertemplate="%{customdata[0]}<extra></extra>",

@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 import streamlit as st
 
 from metrics import risk, sli
+from metrics.arrays import NONE
 from metrics.definitions import Flow
-from metrics.gather import NONE
 from metrics.listing import EventRow
 from metrics.queries.behind import behind as query
 from metrics.queries.pages import MOST, Listing

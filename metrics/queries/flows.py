@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, Row, and_, func, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, case, func, select
 
 from metrics.tables import FlowInstance, FlowStep, table
 
@@ -20,6 +20,7 @@ from .pages import Listing, beyond, decode, page
 
 INSTANCE, STEP = table(FlowInstance), table(FlowStep)
 STUCK = ("late", "lost")
+_URGENCY = {"lost": 0, "late": 1, "blind": 2, "open": 3}
 _KEY = ("flow", "anchor_id", "revision", "entity")
 
 
@@ -158,7 +159,7 @@ def instances(
     limit: int = 100,
     after: str | None = None,
 ) -> Listing[Instance]:
-    """Return instances, the earliest due first. With `step` and `step_state`: those that the funnel counts there."""
+    """Return instances, the most urgent first. With `step` and `step_state`: those that the funnel counts there."""
     wanted = [*conditions(conn, where, INSTANCE), *started(from_us, to_us)]
     wanted += [] if flow is None else [INSTANCE.c.flow == flow]
     wanted += [INSTANCE.c.state.in_(state)] if state else []
@@ -167,14 +168,17 @@ def instances(
         statement = statement.join(STEP, _same())
         wanted += [STEP.c.step == step, _watched()] + ([STEP.c.state == step_state] if step_state else [])
     total = conn.execute(select(func.count()).select_from(statement.where(*wanted).subquery())).scalar_one()
+    urgency = case(_URGENCY, value=INSTANCE.c.state, else_=len(_URGENCY))
     due = func.coalesce(INSTANCE.c.due_us, 0)
-    order = [due, INSTANCE.c.flow, INSTANCE.c.anchor_id, INSTANCE.c.revision, INSTANCE.c.entity]
+    order = [urgency, due, INSTANCE.c.flow, INSTANCE.c.anchor_id, INSTANCE.c.revision, INSTANCE.c.entity]
     if after is not None:
-        wanted.append(beyond(order, decode(after, (int, str, int, int, str)), [False] * 5))
+        wanted.append(beyond(order, decode(after, (int, int, str, int, int, str)), [False] * 6))
     rows = conn.execute(statement.where(*wanted).order_by(*order).limit(limit + 1)).all()
-    return page(
-        _instances(conn, rows), limit, total, lambda i: (i.due_us or 0, i.flow, i.anchor_id, i.revision, i.entity)
-    )
+    return page(_instances(conn, rows), limit, total, _sort)
+
+
+def _sort(i: Instance) -> tuple[int, int, str, int, int, str]:
+    return _URGENCY.get(i.state, len(_URGENCY)), i.due_us or 0, i.flow, i.anchor_id, i.revision, i.entity
 
 
 def instances_of(conn: Connection, record_id: int) -> list[tuple[Instance, list[Step]]]:

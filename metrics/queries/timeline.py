@@ -14,6 +14,7 @@ from .history import Happening
 
 DAY_US = 86_400_000_000
 OBSERVED = "state:"
+PARTS = ("opportunity_line", "opportunity_change")
 OBSERVED = "state:"
 ON_THE_WAY = ("waiting", "confirming", "late", "lost", "blind")
 
@@ -48,20 +49,22 @@ def timeline(
 ) -> list[Moment]:
     """Return every moment in order: what happened first, then at the same instant what was due."""
     done = {(s.record_id, s.latest_us): s for _, steps in flows for s in steps if s.latest_us is not None}
-    moments = [_moment(h, records[h.record_id], done.get((h.record_id, h.latest_us))) for h in _once(happened)]
+    moments = [_moment(h, records[h.record_id], done.get((h.record_id, h.latest_us))) for h in _once(happened, records)]
     moments += [m for i, steps in flows for s in steps if (m := _due(i, s, records, now_us))]
-    return sorted(moments, key=lambda m: (m.at_us, m.how == "deadline", m.platform or "", m.label, m.what))
+    return sorted(moments, key=lambda m: (m.latest_us, m.how == "deadline", m.platform or "", m.label, m.what))
 
 
-def _once(happened: Iterable[Happening]) -> list[Happening]:
+def _once(happened: Iterable[Happening], records: Mapping[int, Head]) -> list[Happening]:
     # A state seen changed says the same as the platform's own stamp for it, less exactly: show it only where it adds.
-    rows = list(happened)
+    # A state that a record already had when first seen did not happen then; lines and change rows are no news of their own.
+    rows = [h for h in happened if not (h.name == "created" and records[h.record_id].kind in PARTS)]
     named = {(h.record_id, h.name) for h in rows}
     ends = {(h.record_id, h.latest_us) for h in rows if not h.name.startswith(OBSERVED)}
     kept = [h for h in rows if not h.name.startswith(OBSERVED)]
     for h in rows:
         told = (h.record_id, h.name.removeprefix(OBSERVED)) in named or (h.record_id, h.latest_us) in ends
-        if h.name.startswith(OBSERVED) and not told:
+        found = h.latest_us == records[h.record_id].first_observed_us
+        if h.name.startswith(OBSERVED) and not told and not found:
             kept.append(h)
     return kept
 

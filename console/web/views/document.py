@@ -147,12 +147,14 @@ def _flows(console: Console, view: View, found: Document) -> None:
                 number(
                     f"**{title}**{entity}, revision {instance.revision}", path("flow"), view.link(flow=instance.flow)
                 )
-                risk = (
-                    f" · at risk {formats.md(formats.money(instance.risk_minor, instance.currency))}"
+                told = [formats.md(formats.words(instance.reason))] if instance.reason else []
+                told += (
+                    [f"at risk {formats.md(formats.money(instance.risk_minor, instance.currency))}"]
                     if instance.risk_minor
-                    else ""
+                    else []
                 )
-                st.markdown(f"{formats.md(formats.words(instance.reason or ''))}{risk}", width="content")
+                if told:
+                    st.markdown(" · ".join(told), width="content")
             rows = [
                 _step(flow, s)
                 for s in sorted(steps, key=lambda s: order.index(s.step) if s.step in order else len(order))

@@ -212,7 +212,7 @@ def _row(view: View, flow: Flow, instance: query.Instance) -> dict[str, Any]:
         "Started": instance.started_us,
         "Due": instance.due_us,
         "Overdue": formats.duration(overdue),
-        "At risk": formats.money(instance.risk_minor, instance.currency),
+        "At risk": formats.money(instance.risk_minor or None, instance.currency),
         "Value": formats.money(instance.money_minor, instance.currency),
         "Reason": formats.words(instance.reason or ""),
         "Revision": instance.revision,

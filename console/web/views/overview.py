@@ -77,11 +77,12 @@ def _card(console: Console, view: View, figure: Any) -> None:
     )
     if figure.status == "no_data" and figure.last_ratio is not None:
         st.caption(f"last known {formats.percent(figure.last_ratio)}")
-    with st.container(horizontal=True, gap="small"):
+    with st.container(horizontal=True, gap=None):
         for outcome in ("good", "bad", "pending", "blind"):
             target = view.link(sli=figure.name, outcome=outcome)
             count_of(getattr(figure, outcome), outcome, path("sli"), target, _OUTCOME_HELP[outcome])
-    st.caption(formats.md(" · ".join(figures.notes(figure, view.shown_us))))
+    if below := figures.notes(figure, view.shown_us):
+        st.caption(formats.md(" · ".join(below)))
 
 
 _OUTCOME_HELP = {

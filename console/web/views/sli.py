@@ -65,7 +65,8 @@ def _numbers(view: View, figure: Any) -> None:
         with st.container(horizontal=True, gap="medium"):
             for outcome in ("good", "bad", "pending", "blind", "excluded"):
                 count_of(getattr(figure, outcome), outcome, path("sli"), view.link(sli=figure.name, outcome=outcome))
-        st.caption(formats.md(" · ".join(figures.notes(figure, view.shown_us))))
+        if below := figures.notes(figure, view.shown_us):
+            st.caption(formats.md(" · ".join(below)))
         _latency(figure)
 
 
