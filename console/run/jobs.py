@@ -90,8 +90,17 @@ def start_jobs(workspace: Workspace, holder: str) -> Jobs:
     scheduler.add_job(_confirm, "interval", seconds=CONFIRM_SECONDS, args=[jobs], id="confirm-tick", executor=CONFIRM)
     scheduler.add_job(_pulse, "interval", seconds=PULSE_US / SECOND, args=[jobs], id="pulse", next_run_time=_now(jobs))
     scheduler.add_job(_prune, "interval", seconds=DAY / SECOND, args=[jobs], id="prune")
+    for part in ("judge", "alerts", "deliver"):
+        # From the start on, so that a part which never works goes silent instead of never having been heard of.
+        _beat(jobs, part)
     scheduler.start()
     return jobs
+
+
+def _beat(jobs: Jobs, part: str) -> None:
+    w = jobs.workspace
+    every = w.settings.scheduler.settle
+    isolated(w, "heartbeat", lambda: pulse.beat(w.control, part, jobs.holder, w.now_us(), every))
 
 
 def _plan_probes(jobs: Jobs) -> None:
@@ -150,7 +159,7 @@ def _settle(jobs: Jobs) -> None:
         summary = settle(w)
         for part, done in (("judge", summary.judged), ("alerts", summary.evaluated), ("deliver", summary.delivered)):
             if done is not None:
-                pulse.beat(w.control, part, jobs.holder, w.now_us(), w.settings.scheduler.settle)
+                _beat(jobs, part)
         isolated(w, "due", lambda: _start_extra(jobs))
         if summary.judged is not None and summary.judged.total:
             _soon(jobs, _confirm, CONFIRM)

@@ -14,7 +14,6 @@ from probes.clock import MINUTE, SECOND, system_clock
 
 from .conftest import Loaded
 
-
 pytestmark = pytest.mark.xdist_group("loaded")
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from console.run import pulse
+from console.run import cycle, pulse
 from console.run.holding import holding_lease
 from console.run.jobs import Jobs, start_jobs
 from console.run.settings import settings_from_text
@@ -138,6 +138,22 @@ def test_the_parts_of_a_running_scheduler_beat(store_url: str) -> None:
 
     with running(workspace):
         until(lambda: names() == {"scheduler", "judge", "alerts", "deliver"})
+
+
+def test_a_part_that_never_works_goes_silent(store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("a bug of ours")
+
+    monkeypatch.setattr(cycle, "judge", broken)
+    workspace = workspace_of(store_url)
+
+    def silent() -> set[str]:
+        with workspace.control.read() as conn:
+            return {b.name for b in pulse.beats(conn, workspace.now_us()) if not b.fresh}
+
+    with running(workspace):
+        until(lambda: silent() >= {"judge"}, 30)
+        assert "deliver" not in silent()
 
 
 def test_a_command_that_writes_is_refused_while_a_scheduler_is_active(store_url: str) -> None:
