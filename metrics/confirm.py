@@ -30,11 +30,12 @@ LIMIT = 2_000
 BATCH = 200
 
 _WAITING = text(
-    "SELECT t.anchor_id, MIN(t.entity) FROM flow_step t LEFT JOIN lookup l ON l.stream_id = :stream AND l.subject_id = t.anchor_id"
-    " WHERE t.flow = :flow AND t.step = :step AND (t.state = 'confirming'"
-    " OR (t.state = 'blind' AND t.reason = 'not_visible' AND l.asked_us <= :again))"
-    " GROUP BY t.anchor_id ORDER BY t.anchor_id LIMIT :limit"
-)
+    "SELECT q.anchor_id, MIN(q.entity) FROM (SELECT t.anchor_id, t.entity, t.reason FROM flow_step t WHERE t.flow = :flow"
+    " AND t.step = :step AND t.reason IN ('confirming', 'not_visible') UNION ALL SELECT e.anchor_id, e.entity, e.reason"
+    " FROM sli_event e WHERE e.sli IN :slis AND e.reason IN ('confirming', 'not_visible')) q"
+    " LEFT JOIN lookup l ON l.stream_id = :stream AND l.subject_id = q.anchor_id"
+    " WHERE q.reason = 'confirming' OR l.asked_us <= :again GROUP BY q.anchor_id ORDER BY q.anchor_id LIMIT :limit"
+).bindparams(bindparam("slis", expanding=True))
 _CONTROL = text(
     "SELECT external_id FROM record WHERE stream_id = :stream AND entity = :entity AND deleted_us IS NULL"
     " ORDER BY created_us DESC LIMIT 1"
@@ -48,7 +49,7 @@ _KEYS = text(
 def confirm(store: Store, model: Model, platforms: Mapping[str, Platform], toucher: Toucher, clock: Clock) -> int:
     """Ask the targets about every subject that waits for it. Returns how many were asked about; judge them again after."""
     return sum(
-        _ask(store, flow, step, platform, stream, toucher, clock)
+        _ask(store, flow, step, _waiting_slis(model, flow, step), platform, stream, toucher, clock)
         for flow in model.flows.values()
         for step in flow.steps
         if step.path and step.within is not None
@@ -65,12 +66,35 @@ def _readable(platforms: Mapping[str, Platform], step: Step) -> Iterable[tuple[P
                     yield platform, stream
 
 
+def _waiting_slis(model: Model, flow: Flow, step: Step) -> list[str]:
+    """Return the event SLIs that end at a step; one may be due later than the step, and absence is then asked for again."""
+    return [
+        sli.name
+        for sli in model.slis.values()
+        if sli.flow == flow.name and sli.kind == "event" and sli.stop == step.name
+    ]
+
+
 def _ask(
-    store: Store, flow: Flow, step: Step, platform: Platform, stream: Stream, toucher: Toucher, clock: Clock
+    store: Store,
+    flow: Flow,
+    step: Step,
+    slis: list[str],
+    platform: Platform,
+    stream: Stream,
+    toucher: Toucher,
+    clock: Clock,
 ) -> int:
     sid, now_us = stream_id(platform.name, stream.spec.name), to_us(clock())
     with store.read() as conn:
-        given = {"stream": sid, "flow": flow.name, "step": step.name, "again": now_us - AGAIN_US, "limit": LIMIT}
+        given = {
+            "slis": slis,
+            "stream": sid,
+            "flow": flow.name,
+            "step": step.name,
+            "again": now_us - AGAIN_US,
+            "limit": LIMIT,
+        }
         subjects = {row[0]: row[1] for row in conn.execute(_WAITING, given)}
         if not subjects:
             return 0

@@ -129,7 +129,7 @@ def _wake(conn: Connection, flow: Flow, view: View) -> None:
     """Touch what a watermark, or a watch start that became known, can now decide."""
     for step in flow.steps:
         if step.path:
-            watermark = view.watermark(view.read_by(step.path[-1].role, step.kinds))
+            watermark = view.step_watermark(flow, step)
             conn.execute(_WAKE, {"flow": flow.name, "step": step.name, "watermark": watermark})
     since, default = view.watch_starts(flow)
     for entity, at in since.items():

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 from probes.clock import FOREVER
 
 from .arrays import NONE
-from .definitions import Flow, Model
+from .definitions import Flow, Model, Step
 from .gather import Streams
 from .tables import Lookup, PollRun, Scope, StreamRow, table
 from .verdicts import Runs, Sight
@@ -41,16 +41,25 @@ class View:
 
     def sights(self, conn: Connection, flow: Flow, subjects: Sequence[int]) -> dict[str, Sight]:
         """Return what could be seen of each step that lies on other records than the anchor."""
-        return {
-            step.name: self._sight(conn, step.path[-1].role, step.kinds, subjects) for step in flow.steps if step.path
-        }
+        return {step.name: self._sight(conn, flow, step, subjects) for step in flow.steps if step.path}
 
-    def _sight(self, conn: Connection, role: str, kinds: Sequence[str], subjects: Sequence[int]) -> Sight:
-        streams = self.read_by(role, kinds)
+    def step_watermark(self, flow: Flow, step: Step) -> int:
+        """Return how far a step can be judged: the least watermark of its own streams and of those that tell of the anchor.
+
+        The source counts too: until it is seen that far, the anchor may have been withdrawn or amended.
+        """
+        source = set(self.read_by(flow.anchor.role, flow.anchor.kind))
+        for extra in (flow.revisions, flow.split):
+            if extra is not None:
+                source.update(self.read_by(extra.path[-1].role, extra.path[-1].kind))
+        return self.watermark(sorted(source | set(self.read_by(step.path[-1].role, step.kinds))))
+
+    def _sight(self, conn: Connection, flow: Flow, step: Step, subjects: Sequence[int]) -> Sight:
+        streams = self.read_by(step.path[-1].role, step.kinds)
         scopes = frozenset().union(*(self._scopes[s] for s in streams))
         readable = [s for s in streams if self.rows[s].finds]
         asked = _asked(conn, readable, subjects) if readable else None
-        return Sight(self.watermark(streams), scopes, asked, lambda: [_runs(conn, s) for s in streams])
+        return Sight(self.step_watermark(flow, step), scopes, asked, lambda: [_runs(conn, s) for s in streams])
 
     def flow_streams(self, flow: Flow) -> list[int]:
         """Return every stream that judging a flow reads, the anchor's included; optional steps do not count."""

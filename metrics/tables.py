@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text, text
 from sqlmodel import Field, SQLModel
 
 # One byte order for keys everywhere: SQLite compares bytes already, PostgreSQL is told to.
@@ -36,6 +36,8 @@ def _key(*, key: bool = True, null: bool = False) -> Any:
 
 
 _COMPACT = {"sqlite_with_rowid": False}
+_ASKING = text("reason IN ('confirming', 'not_visible')")
+"""Of millions of verdicts the few that wait for a direct read: an index of their own finds them."""
 
 # --- facts -----------------------------------------------------------------------------------------------------------
 
@@ -359,6 +361,7 @@ class FlowStep(SQLModel, table=True):
     __table_args__ = (
         Index("ix_flow_step_record", "record_id"),
         Index("ix_flow_step_wait", "flow", "step", "wait_us"),
+        Index("ix_flow_step_asking", "flow", "step", sqlite_where=_ASKING, postgresql_where=_ASKING),
         _COMPACT,
     )
     flow: str = _key()
@@ -389,6 +392,7 @@ class SliEvent(SQLModel, table=True):
     __table_args__ = (
         Index("ix_sli_event_at", "sli", "at_us"),
         Index("ix_sli_event_customer", "customer_id", "sli"),
+        Index("ix_sli_event_asking", "sli", sqlite_where=_ASKING, postgresql_where=_ASKING),
         _COMPACT,
     )
     sli: str = _key()

@@ -50,7 +50,7 @@ def judge(facts: Facts) -> Verdicts:
         for subject in subjects:
             _step(facts, flow, subject, out, customers)
             for name, within, agree in flow.slis:
-                _event(facts, flow.step, subject, name, within, agree, out, customers)
+                _event(facts, flow, subject, name, within, agree, out, customers)
     _masters(facts, customers, out)
     return out
 
@@ -59,13 +59,13 @@ def _step(facts: Facts, flow: Flow, s: Subject, out: Verdicts, customers: Custom
     step, streams = flow.step, facts.streams_of(flow.step.hop.role, *flow.step.hop.kinds)
     due_us = due(s.start[1], step.within_us)
     r = reach(facts, step, s)
-    outcome, reason = decide(facts, s, r, s.start[1], due_us, streams)
+    watermark = _seen(facts, flow)
+    outcome, reason = decide(facts, s, r, s.start[1], due_us, streams, watermark)
     state = "confirming" if reason == "confirming" else STATE[outcome]
     if r.at:
         state = "duplicate" if r.duplicate else "late" if outcome == "bad" else "done"
     out.steps[flow.name, s.name, step.name] = (state, reason, r.at, due_us, r.count)
     if s.last and s.exclusion is None:
-        watermark = facts.watermark(streams)
         out.breaks += _breaks(f"{flow.name}.{step.name}", step, s, r, state, due_us, watermark, customers)
 
 
@@ -99,13 +99,19 @@ def _word(value: object, customers: Customers) -> str | None:
     return None if value is None else str(value)
 
 
+def _seen(facts: Facts, flow: Flow) -> int | None:
+    """Return how far every stream of a flow was seen, the anchor's own included."""
+    return facts.watermark([s for role, kinds in NEEDS[flow.name] for s in facts.streams_of(role, *kinds)])
+
+
 def _event(
-    facts: Facts, step: Step, s: Subject, name: str, within: int, agree: bool, out: Verdicts, customers: Customers
+    facts: Facts, flow: Flow, s: Subject, name: str, within: int, agree: bool, out: Verdicts, customers: Customers
 ) -> None:
+    step = flow.step
     streams = facts.streams_of(step.hop.role, *step.hop.kinds)
     start, due_us = s.start[1], due(s.start[1], within)
     r = reach(facts, step, s, due_us)
-    outcome, reason = decide(facts, s, r, start, due_us, streams)
+    outcome, reason = decide(facts, s, r, start, due_us, streams, _seen(facts, flow))
     if agree and outcome == "good" and s.superseded_us > due_us:  # else the record shows the revision in force
         apart = differences(step, s, r, customers, due_us)
         if r.duplicate or apart:
@@ -126,7 +132,7 @@ def _masters(facts: Facts, customers: Customers, out: Verdicts) -> None:
         if "crm" not in facts.roles.get(ident[0], ()) or customer.head.test or customer.head.exempt is not None:
             continue
         for step, role in ROLE.items():
-            watermark = facts.watermark(facts.streams_of(role, "customer"))
+            watermark = facts.watermark([*facts.streams_of("crm", "customer"), *facts.streams_of(role, "customer")])
             if watermark is None or customer.head.deleted:
                 continue
             same = [d for d in facts.of(role, "customer") if d.ident != ident and customers.head[d.ident] == ident]

@@ -72,8 +72,10 @@ class Verdicts:
         return {where: (n, minor[where]) for where, n in counts.items()}
 
 
-def decide(facts: Facts, s: Subject, r: Reached, start_us: int, due_us: int, streams: list[Stream]) -> tuple[str, str]:
-    """Decide a subject at min(completed, due)."""
+def decide(
+    facts: Facts, s: Subject, r: Reached, start_us: int, due_us: int, streams: list[Stream], watermark: int | None
+) -> tuple[str, str]:
+    """Decide a subject at min(completed, due). `watermark`: how far both the anchor's streams and these were seen."""
     earliest, latest = r.at if r.at else (NEVER, NEVER)
     if s.withdrawn_us != NEVER and s.withdrawn_us <= min(due_us, latest):
         return "excluded", "withdrawn"
@@ -89,12 +91,13 @@ def decide(facts: Facts, s: Subject, r: Reached, start_us: int, due_us: int, str
         return "pending", "no_deadline"
     if r.unmapped:
         return "blind", "unmapped_status"
-    return _absent(facts, s, r, due_us, streams)
+    return _absent(facts, s, r, due_us, streams, watermark)
 
 
-def _absent(facts: Facts, s: Subject, r: Reached, due_us: int, streams: list[Stream]) -> tuple[str, str]:
+def _absent(
+    facts: Facts, s: Subject, r: Reached, due_us: int, streams: list[Stream], watermark: int | None
+) -> tuple[str, str]:
     """Absence is evidence only if we looked: far enough, at that legal entity, and by the known keys where one can ask."""
-    watermark = facts.watermark(streams)
     if watermark is None or due_us > watermark:
         return "pending", "not_due"
     if s.entity and s.entity not in facts.scopes(streams):
