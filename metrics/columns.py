@@ -33,6 +33,6 @@ def key(*, key: bool = True, null: bool = False) -> Any:
 
 
 BILLED = text("bill_to_id IS NOT NULL")  # most documents are paid by whom they were sold to
-COMPACT = {"sqlite_withrowid": False}
+COMPACT = {"sqlite_with_rowid": False}
 ASKING = text("reason IN ('confirming', 'not_visible')")
 """Of millions of verdicts the few that wait for a direct read: an index of their own finds them."""
