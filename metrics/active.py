@@ -8,23 +8,24 @@ from __future__ import annotations
 import pandas as pd
 from sqlalchemy import Connection
 
+from .definitions import TRADING
 from .gather import frame
 
-_STATES = (("subscription", "active"), ("invoice", "open"), ("invoice", "paid"), ("invoice", "uncollectible"))
 _FIRST = (
     "SELECT x.customer_id AS subject, (SELECT MIN(r.created_us) FROM record r WHERE r.customer_id = x.record_id"
-    " AND r.kind = '{kind}' AND r.state = '{state}') AS at FROM subject s JOIN crosswalk x ON x.customer_id = s.id"
+    " AND r.kind = '{kind}' AND r.state = '{state}' AND r.deleted_us IS NULL) AS at FROM subject s JOIN crosswalk x ON x.customer_id = s.id"
 )
 _WON = (
     "SELECT x.customer_id AS subject, (SELECT MIN(m.latest_us) FROM record r JOIN milestone m ON m.record_id = r.id"
-    " AND m.name = 'state:won' WHERE r.customer_id = x.record_id AND r.kind = 'opportunity' AND r.state = 'won') AS at"
+    " AND m.name = 'state:won' WHERE r.customer_id = x.record_id AND r.kind = 'opportunity' AND r.state = 'won'"
+    " AND r.deleted_us IS NULL) AS at"
     " FROM subject s JOIN crosswalk x ON x.customer_id = s.id"
 )
 
 
 def active_since(conn: Connection) -> pd.DataFrame:
     """Return (subject, at) for the customers in the temporary table `subject` that trade. Time: microseconds UTC."""
-    parts = [_FIRST.format(kind=kind, state=state) for kind, state in _STATES] + [_WON]
+    parts = [_WON if kind == "opportunity" else _FIRST.format(kind=kind, state=state) for kind, state in TRADING]
     union = " UNION ALL ".join(parts)
     return frame(
         conn,

@@ -77,7 +77,7 @@ def breaks(
             "",
             None,
             None,
-            r["amount"].to_numpy() - np.where(money == NONE, 0, money),
+            np.where(r["amount"] == NONE, NONE, r["amount"].to_numpy() - np.where(money == NONE, 0, money)),
             r["latest"].to_numpy(),
         )
     )
@@ -93,13 +93,25 @@ def _absent(
     closed = r["first_observed_us"].to_numpy()
     was = (state == "late") & (r["latest"].to_numpy() > since) & (closed > since) & (closed != FOREVER)
     is_ = (state == "lost") & counted & (since <= watermark_us)
+    withdrawn = s["withdrawn_us"].to_numpy()
+    left = (state == "excluded") & counted & (since <= watermark_us) & (withdrawn > since) & (withdrawn != FOREVER)
     stale = r["shown"].to_numpy() & (s["revision"].to_numpy() > 1)
+    delta = _delta(s, money)
     rows = [
         _rows(s, r, is_ & ~stale, "missing_in_target", "", None, None, money, since),
-        _rows(s, r, is_ & stale, "stale_revision", "", s["revision"], None, money, since),
+        _rows(s, r, is_ & stale, "stale_revision", "", s["revision"], None, delta, since),
+        _rows(s, r, left & ~stale, "missing_in_target", "", None, None, money, since, withdrawn),
+        _rows(s, r, left & stale, "stale_revision", "", s["revision"], None, delta, since, withdrawn),
         _rows(s, r, was & counted & ~stale, "missing_in_target", "", None, None, money, since, closed),
     ]
     return pd.concat([x for x in rows if len(x)], ignore_index=True) if any(len(x) for x in rows) else pd.DataFrame()
+
+
+def _delta(s: pd.DataFrame, money: Array) -> Array:
+    """Return by how much each revision differs from the one before it; subjects are sorted by anchor and revision."""
+    before = s.assign(money=money).groupby(["anchor_id", "entity"], sort=False)["money"].shift(1, fill_value=NONE)
+    known = (before.to_numpy() != NONE) & (money != NONE)
+    return np.where(known, np.abs(np.where(known, money, 0) - np.where(known, before.to_numpy(), 0)), money)
 
 
 def _differing(step: Step, field: str, s: pd.DataFrame, r: pd.DataFrame, differs: Array) -> pd.DataFrame:

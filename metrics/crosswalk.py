@@ -29,21 +29,29 @@ _CUSTOMERS = text("SELECT id FROM record WHERE kind = 'customer' AND id IN :ids"
     bindparam("ids", expanding=True)
 )
 
+_HELD = text("SELECT record_id, customer_id FROM crosswalk WHERE record_id IN :ids").bindparams(
+    bindparam("ids", expanding=True)
+)
 _MATES = text(
     "SELECT m.record_id FROM crosswalk c JOIN crosswalk m ON m.customer_id = c.customer_id WHERE c.record_id IN :ids"
 ).bindparams(bindparam("ids", expanding=True))
 
 
-def connect(conn: Connection, changed: Iterable[int]) -> set[int]:
-    """Recompute the customers that these records belong to, or belonged to. Returns all records of those customers."""
+def connect(conn: Connection, changed: Iterable[int]) -> tuple[set[int], set[int]]:
+    """Recompute the customers that these records belong to, or belonged to.
+
+    Returns all records of those customers, and those of them that belong to another customer than before, or to one at last.
+    """
     start = set(changed)
     for chunk in _chunks(sorted(start)):
         start.update(conn.execute(_MATES, {"ids": chunk}).scalars())
     members, edges = _component(conn, start)
     if not members:
-        return set()
+        return set(), set()
     groups = _groups(members, edges)
+    before: dict[int, int] = {}
     for chunk in _chunks(sorted(members)):
+        before.update((row[0], row[1]) for row in conn.execute(_HELD, {"ids": chunk}))
         conn.execute(delete(CROSSWALK).where(CROSSWALK.c.record_id.in_(chunk)))
     named = {to for _, to, _ in edges}
     naming = {source for source, _, _ in edges}
@@ -52,7 +60,7 @@ def connect(conn: Connection, changed: Iterable[int]) -> set[int]:
         head = min(group, key=lambda rid: (rid in naming, rid not in named, rid))
         rows += [(rid, head, "self" if rid == head else "reference") for rid in group]
     bulk_insert(conn, CROSSWALK, sorted(rows), ("record_id", "customer_id", "evidence"))
-    return members
+    return members, {row[0] for row in rows if before.get(row[0]) != row[1]}
 
 
 def _component(conn: Connection, start: set[int]) -> tuple[set[int], set[tuple[int, int, str]]]:

@@ -23,6 +23,11 @@ from .keys import record_id
 HUBS = frozenset({"customer", "contact", "product", "price", "tax_code", "entity", "queue", "user"})
 """Kinds that stand in everybody's way: no path leads through them, or one rename would touch every document."""
 
+TRADING = (
+    ("opportunity", "won"), ("subscription", "active"), ("invoice", "open"), ("invoice", "paid"), ("invoice", "uncollectible"),
+)  # fmt: skip
+"""Documents, and the states in which they stand, that make their customer one who trades."""
+
 _PACKAGE = "metrics"
 T = TypeVar("T", bound=BaseModel)
 

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from operator import attrgetter
+from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, select, text
 
@@ -18,6 +19,7 @@ from probes.record import Record, decode_record, digest, encode_record
 
 from .bursts import note_bursts
 from .crosswalk import connect
+from .definitions import TRADING
 from .keys import customer_id, record_id
 from .projection import (
     HEAD_COLUMNS,
@@ -113,20 +115,24 @@ def land_pages(conn: Connection, pages: Sequence[Page], source: Source, toucher:
     _insert_versions(conn, fresh, source)
     heads = {rid: project(rid, source.stream_id, source.platform, vs, toucher.group) for rid, vs in fresh.items()}
     moved: dict[int, Record] = {rid: max(vs, key=SEQUENCE).record for rid, vs in fresh.items()}
-    stored = list(fresh.values())
+    stored, traders = list(fresh.values()), set[int]()
     if changed:
-        heads_again, moved_again, more = _take_in_changes(conn, changed, source, toucher)
-        heads |= heads_again
-        moved |= moved_again
-        stored += more
+        again = _take_in_changes(conn, changed, source, toucher)
+        heads |= again.heads
+        moved |= again.moved
+        stored += again.stored
+        traders = again.traders
     insert_heads(conn, heads.values())
     customers = [rid for rid, record in moved.items() if record.kind == "customer"]
     if customers:
-        toucher.touch_members(conn, connect(conn, customers))
+        members, elsewhere = connect(conn, customers)
+        toucher.touch_members(conn, members)
+        toucher.touch_payers(conn, elsewhere)
     toucher.touch(conn, source.platform, moved)
     for kind, ids in note_bursts(conn, source.stream_id, [vs[0].record for vs in fresh.values()]).items():
         toucher.touch_kind(conn, source.platform, kind, sorted(ids))
-    toucher.touch_customers(conn, _customers_of(moved.values(), source.platform))
+    toucher.touch_customers(conn, _earliest(fresh.values(), source.platform))
+    toucher.touch_traders(conn, traders)
     _note_scopes(conn, stored, source)
     landed.new += len(fresh)
     landed.versions += len(fresh) + len(changed)
@@ -212,12 +218,21 @@ def _insert_versions(conn: Connection, versions: Mapping[int, Sequence[Version]]
     bulk_insert(conn, VERSION, rows, VERSION_COLUMNS, _ONCE)
 
 
+class _Changes(NamedTuple):
+    """New heads of records held before, those that told something judged, what is stored, and customers to look at again."""
+
+    heads: dict[int, Head]
+    moved: dict[int, Record]
+    stored: list[list[Version]]
+    traders: set[int]
+
+
 def _take_in_changes(
     conn: Connection, changed: Mapping[int, Sequence[Version]], source: Source, toucher: Toucher
-) -> tuple[dict[int, Head], dict[int, Record], list[list[Version]]]:
-    """Return the new heads of records held before, those of these records that told something judged, and what is new."""
+) -> _Changes:
     held = load_versions(conn, list(changed))
     heads, moved, new_versions = {}, {}, {}
+    traders: set[int] = set()
     for rid, seen in changed.items():
         before = max(held[rid], key=SEQUENCE)
         new = _new(held[rid], seen)
@@ -228,10 +243,29 @@ def _take_in_changes(
         after = max([*held[rid], *new], key=SEQUENCE)
         if after is before or any(judged(v.record) != judged(before.record) for v in new):
             moved[rid] = after.record
+            if _trade(before.record) != _trade(after.record) or after.record.kind == "opportunity":
+                traders |= _customers_of((before.record, after.record), source.platform)
     _insert_versions(conn, new_versions, source)
     toucher.touch(conn, source.platform, moved)  # along the references as they were, before they are replaced
     forget(conn, list(heads))
-    return heads, moved, list(new_versions.values())
+    return _Changes(heads, moved, list(new_versions.values()), traders)
+
+
+def _trade(record: Record) -> tuple[object, ...]:
+    """Return what a document says of since when its customer trades."""
+    if record.deleted or (record.kind, record.state) not in TRADING:
+        return ()
+    return record.created_us, record.parties.get("sold_to")
+
+
+def _earliest(fresh: Iterable[Sequence[Version]], platform: str) -> dict[int, int]:
+    """Return, per customer record that new documents name, the earliest instant of these."""
+    found: dict[int, int] = {}
+    for version in (v for versions in fresh for v in versions):
+        at = version.record.created_us if version.record.created_us is not None else -1
+        for customer in _customers_of((version.record,), platform):
+            found[customer] = min(at, found.get(customer, at))
+    return found
 
 
 def judged(record: Record) -> Record:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, bindparam, text
 
 from .active import active_since
 from .definitions import Flow, Model, Sli
@@ -121,8 +121,8 @@ _WATCHED = text(
 )
 _WATCHED_REST = text(
     "INSERT INTO touch (flow, subject_id) SELECT DISTINCT flow, anchor_id FROM flow_instance"
-    " WHERE flow = :flow AND state = 'opening' AND started_us >= :since ON CONFLICT DO NOTHING"
-)
+    " WHERE flow = :flow AND state = 'opening' AND entity NOT IN :declared AND started_us >= :since ON CONFLICT DO NOTHING"
+).bindparams(bindparam("declared", expanding=True))
 
 
 def _wake(conn: Connection, flow: Flow, view: View) -> None:
@@ -134,8 +134,7 @@ def _wake(conn: Connection, flow: Flow, view: View) -> None:
     since, default = view.watch_starts(flow)
     for entity, at in since.items():
         conn.execute(_WATCHED, {"flow": flow.name, "entity": entity, "since": at})
-    if not since:
-        conn.execute(_WATCHED_REST, {"flow": flow.name, "since": default})
+    conn.execute(_WATCHED_REST, {"flow": flow.name, "declared": sorted(since), "since": default})
 
 
 def _left(store: Store, flow: Flow) -> int:

@@ -35,7 +35,7 @@ def subjects(flow: Flow, frames: Frames, active: pd.DataFrame | None = None) -> 
     rows = _split(rows, frames.lines)
     own = rows[flow.anchor.amount].to_numpy() if flow.anchor.amount else np.full(len(rows), NONE)
     money = np.where(rows["amount"].to_numpy() == NONE, own, rows["amount"].to_numpy())
-    money = np.where(rows["split_amount"].to_numpy() == NONE, money, rows["split_amount"].to_numpy())
+    money = np.where(rows["split"].to_numpy(), rows["split_amount"].to_numpy(), money)
     gone = rows["state"].isin(flow.anchor.withdrawn).to_numpy() & ~rows["from_history"].to_numpy()
     withdrawn = np.minimum(rows["withdrawn_us"].to_numpy(), rows["deleted_us"].to_numpy())
     withdrawn = np.where(gone, np.minimum(withdrawn, rows["gone_us"].to_numpy()), withdrawn)
@@ -128,7 +128,9 @@ def _split(rows: pd.DataFrame, lines: pd.DataFrame | None) -> pd.DataFrame:
     if lines is None or lines.empty:
         return whole
     named = lines[(lines["deleted_us"] == FOREVER) & (lines["entity"] != "")]
-    sums = named.groupby(["subject", "entity"], sort=True, as_index=False)["net"].sum()
+    named = named.assign(known=named["net"] != NONE)
+    sums = named.groupby(["subject", "entity"], sort=True, as_index=False).agg({"net": "sum", "known": "all"})
+    sums = sums.assign(net=np.where(sums["known"], sums["net"], NONE)).drop(columns=["known"])
     several = sums.groupby("subject")["entity"].transform("size") > 1
     parts = sums[several].rename(columns={"subject": "anchor_id", "net": "split_amount", "entity": "part"})
     if parts.empty:

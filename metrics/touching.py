@@ -40,6 +40,7 @@ class Toucher:
         self._roles = {name: frozenset(p.roles) for name, p in model.platforms.items()}
         self._spots: dict[str, list[_Spot]] = defaultdict(list)
         self._active = [f.name for f in model.flows.values() if f.anchor.active]
+        self._paid = sorted({kind for flow in model.flows.values() for kind in _compared_by_payer(flow)})
         for flow in model.flows.values():
             self._add(flow)
 
@@ -76,19 +77,46 @@ class Toucher:
         """Note customers whose crosswalk was drawn anew."""
         note(conn, {(flow, rid) for flow in self._active for rid in members})
 
-    def touch_customers(self, conn: Connection, customers: Iterable[int]) -> None:
-        """Note customers that a document may have made active, unless they were active before that document."""
+    def touch_payers(self, conn: Connection, moved: Iterable[int]) -> None:
+        """Note what is judged on documents of customer records that belong to another customer now."""
+        found: dict[tuple[str, str], list[int]] = defaultdict(list)
+        for chunk in _chunks(sorted(moved) if self._paid else []):
+            for row in conn.execute(_OF_CUSTOMERS, {"ids": chunk, "kinds": self._paid}):
+                found[row.platform, row.kind].append(row.id)
+        for (platform, kind), ids in sorted(found.items()):
+            self.touch_kind(conn, platform, kind, ids)
+
+    def touch_customers(self, conn: Connection, documents: Mapping[int, int]) -> None:
+        """Note customers that new documents may have made active, unless they were active before.
+
+        `documents`: a platform's customer record → the earliest instant of its documents.
+        """
         for flow in self._active:
-            for chunk in _chunks(sorted(set(customers))):
-                found = conn.execute(_WAKE_CUSTOMER, {"flow": flow, "ids": chunk})
-                note(conn, {(flow, row[0]) for row in found})
+            for chunk in _chunks(sorted(documents)):
+                found = conn.execute(_ACTIVE_SINCE, {"flow": flow, "ids": chunk})
+                note(conn, {(flow, c) for rid, c, since in found if since is None or since > documents[rid]})
+
+    def touch_traders(self, conn: Connection, customers: Iterable[int]) -> None:
+        """Note customers whose first document may be another now."""
+        self.touch_members(conn, same_customer(conn, sorted(customers)))
 
 
-_WAKE_CUSTOMER = text(
-    "SELECT DISTINCT c.customer_id FROM crosswalk c WHERE c.record_id IN :ids AND NOT EXISTS (SELECT 1 FROM flow_instance f"
-    " WHERE f.flow = :flow AND f.anchor_id = c.customer_id AND f.started_us <= (SELECT MIN(r.created_us) FROM record r"
-    " WHERE r.customer_id = c.record_id AND r.created_us IS NOT NULL))"
+def _compared_by_payer(flow: Flow) -> set[str]:
+    """Return the kinds of document whose customers a flow compares."""
+    steps = [step for step in flow.steps if any(a.field == "customer" for a in step.agree)]
+    return {kind for step in steps for kind in (*flow.anchor.kind, *step.kinds)}
+
+
+_ACTIVE_SINCE = text(
+    "SELECT c.record_id, c.customer_id, f.started_us FROM crosswalk c LEFT JOIN flow_instance f ON f.flow = :flow"
+    " AND f.anchor_id = c.customer_id WHERE c.record_id IN :ids"
 ).bindparams(bindparam("ids", expanding=True))
+_OF_CUSTOMERS = text(
+    "SELECT r.id, r.kind, p.platform FROM record r JOIN stream p ON p.id = r.stream_id"
+    " WHERE r.customer_id IN :ids AND r.kind IN :kinds"
+    " UNION SELECT r.id, r.kind, p.platform FROM record r JOIN stream p ON p.id = r.stream_id"
+    " WHERE r.bill_to_id IS NOT NULL AND r.bill_to_id IN :ids AND r.kind IN :kinds"
+).bindparams(bindparam("ids", expanding=True), bindparam("kinds", expanding=True))
 
 
 _SIBLINGS = text(

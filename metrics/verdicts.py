@@ -89,7 +89,9 @@ def _stack(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
 
 def _exclusions(s: pd.DataFrame, context: Context) -> Array:
     """Return why a subject is outside event SLIs, or None. Before watch start it is opening balance."""
-    since = s["entity"].map(dict(context.watched_since)).fillna(context.default_since).to_numpy(dtype=np.int64)
+    since = np.array(
+        [context.watched_since.get(e, context.default_since) for e in s["entity"].tolist()], dtype=np.int64
+    )
     exempt = s["exempt"].to_numpy()
     words = {
         "test": s["test"].to_numpy() != 0,
@@ -182,6 +184,8 @@ def _step_verdict(s: pd.DataFrame, r: pd.DataFrame, due: Array, sight: Sight | N
     outcome, reason = decide(s, r, due, sight)
     state = np.array([_STEP_STATE[o] for o in outcome], dtype=object)
     reached = r["latest"].to_numpy() != FOREVER
+    gone = s["withdrawn_us"].to_numpy() != FOREVER
+    state = np.where(gone & (outcome == "bad"), "excluded", state)  # late it was, but nothing is owed any more
     state = np.where(reason == "confirming", "confirming", state)
     state = np.where(reached & (outcome == "bad"), "late", state)
     state = np.where(reached & (outcome != "bad"), "done", state)

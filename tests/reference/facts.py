@@ -87,12 +87,13 @@ class Document:
         return said
 
     def dated(self) -> list[tuple[int, Version]]:
-        """Return the versions with since when each is true: a record found gone still carries its last stamp."""
-        found, before = [], None
+        """Return the versions with since when each is true: a record found gone, or back, still carries its last stamp."""
+        found: list[tuple[int, Version]] = []
+        before: Version | None = None
         for version in self.versions:
             inherited = before is not None and before.record.changed_us == version.record.changed_us
-            gone = version.record.deleted and inherited
-            found.append((version.observed_us if gone else version.order_us, version))
+            turned = inherited and before is not None and version.record.deleted != before.record.deleted
+            found.append((version.observed_us if turned else version.order_us, version))
             before = version
         return found
 
@@ -135,7 +136,7 @@ def _between(before: Version | None, version: Version) -> tuple[int, int]:
     record = version.record
     latest = record.changed_us if record.changed_us is not None else version.observed_us
     if before is not None:
-        earliest = before.order_us
+        earliest = max(before.order_us, version.after_us or 0)
     elif record.created_us is not None:
         earliest = record.created_us
     else:

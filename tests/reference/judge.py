@@ -62,6 +62,8 @@ def _step(facts: Facts, flow: Flow, s: Subject, out: Verdicts, customers: Custom
     watermark = _seen(facts, flow)
     outcome, reason = decide(facts, s, r, s.start[1], due_us, streams, watermark)
     state = "confirming" if reason == "confirming" else STATE[outcome]
+    if outcome == "bad" and not r.at and s.withdrawn_us != NEVER:
+        state = "excluded"  # it was late, but nothing is owed any more
     if r.at:
         state = "duplicate" if r.duplicate else "late" if outcome == "bad" else "done"
     out.steps[flow.name, s.name, step.name] = (state, reason, r.at, due_us, r.count)
@@ -75,9 +77,13 @@ def _breaks(
     """Return (check, subject, kind, field, expected, actual, money, since, closed)."""
     found: list[tuple[object, ...]] = []
     ripe = NEVER if due_us == NEVER else due_us + step.grace_us
-    if state == "lost" and watermark is not None and ripe <= watermark:
-        kind = "stale_revision" if r.shown and s.revision > 1 else "missing_in_target"
-        found.append((kind, "", None, None, s.money, ripe, None))
+    left = state == "excluded" and ripe < s.withdrawn_us != NEVER
+    if (state == "lost" or left) and watermark is not None and ripe <= watermark:
+        closed = s.withdrawn_us if left else None
+        stale = r.shown and s.revision > 1
+        revision, money = (str(s.revision), delta(s)) if stale else (None, s.money)
+        kind = "stale_revision" if stale else "missing_in_target"
+        found.append((kind, "", revision, None, money, ripe, closed))
     was_missing = state == "late" and s.revision == 1 and r.at is not None and r.at[1] > ripe
     if was_missing and r.document and r.document.first_observed_us > ripe:
         found.append(("missing_in_target", "", None, None, s.money, ripe, r.document.first_observed_us))
@@ -91,6 +97,12 @@ def _breaks(
             over = None if r.sum is None else r.sum - (s.money or 0)
             found.append(("duplicate", "", None, None, over, r.at[1], None))
     return [(check, s.name, *row) for row in found]
+
+
+def delta(s: Subject) -> int | None:
+    """Return by how much a revision differs from the one before it."""
+    known = s.money is not None and s.before is not None
+    return abs((s.money or 0) - (s.before or 0)) if known else s.money
 
 
 def _word(value: object, customers: Customers) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from .facts import Document, Facts
 from .verdict import NEVER, Subject
 
+TEN_MINUTES = 600_000_000
 GONE = ("lost", "cancelled", "voided")
 
 
@@ -12,7 +13,7 @@ def deals(facts: Facts, needs: list[tuple[str, tuple[str, ...]]], *, split: bool
     """Return the subjects of won opportunities: one per revision and, where lines name several entities, per entity."""
     changes = facts.of("crm", "opportunity_change")
     lines = facts.of("crm", "opportunity_line") if split else []
-    found = []
+    found: list[Subject] = []
     for deal in facts.of("crm", "opportunity"):
         parts = _parts(facts.naming(deal, "part_of", lines))
         told = _revisions(facts.naming(deal, "part_of", changes))
@@ -26,8 +27,10 @@ def deals(facts: Facts, needs: list[tuple[str, tuple[str, ...]]], *, split: bool
                 exclusion = _exclusion(facts, deal, entity, start[1], needs, ("opportunity",))
                 last = number == len(begun)
                 until = NEVER if last else begun[number][0][1]
+                earlier = [x for x in found if x.anchor is deal and x.entity == entity]
+                before = earlier[-1].money if earlier else None
                 found.append(
-                    Subject(deal, number, entity, bool(parts), last, start, amount, withdrawn, until, exclusion)
+                    Subject(deal, number, entity, bool(parts), last, start, amount, before, withdrawn, until, exclusion)
                 )
     return found
 
@@ -45,7 +48,7 @@ def invoices(facts: Facts, needs: list[tuple[str, tuple[str, ...]]]) -> list[Sub
         entity = invoice.head.entity or ""
         exclusion = _exclusion(facts, invoice, entity, start[1], needs, ("invoice", "credit_note"))
         money = invoice.head.amounts.get("gross")
-        found.append(Subject(invoice, 1, entity, False, True, start, money, withdrawn, NEVER, exclusion))
+        found.append(Subject(invoice, 1, entity, False, True, start, money, None, withdrawn, NEVER, exclusion))
     return found
 
 
@@ -67,7 +70,23 @@ def _exclusion(
         return "before_watch_start"
     if anchor.head.exempt is not None:
         return anchor.head.exempt
+    if _loaded(facts, anchor):
+        return "bulk_load"
     return "not_posted" if any((entity, kind) in facts.not_posted for kind in kinds) else None
+
+
+def _loaded(facts: Facts, anchor: Document) -> bool:
+    """Return whether one actor made fifty of its kind within the same ten minutes."""
+    actor, created = anchor.head.actor, anchor.head.created_us
+    if actor is None or actor.grade != "field" or created is None:
+        return False
+    alike = [
+        d
+        for d in facts.documents.values()
+        if d.ident[:2] == anchor.ident[:2] and d.head.actor == actor and d.head.created_us is not None
+        and d.head.created_us // TEN_MINUTES == created // TEN_MINUTES
+    ]  # fmt: skip
+    return len(alike) >= 50
 
 
 def _plain(deal: Document) -> list[tuple[tuple[int, int], int | None, int]]:

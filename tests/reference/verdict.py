@@ -23,6 +23,7 @@ class Subject:
     last: bool
     start: tuple[int, int]
     money: int | None
+    before: int | None
     withdrawn_us: int
     superseded_us: int
     exclusion: str | None

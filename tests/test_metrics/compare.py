@@ -59,8 +59,8 @@ def told(facts: Facts, verdicts: Verdicts | None = None) -> dict[str, dict[Any, 
 
 
 def differences(world: World) -> list[str]:
-    """Return every verdict on which the store and the reference judge are not of one mind."""
-    mine, theirs = held(world), told(world.facts())
+    """Return every verdict on which the store and the reference judge are not of one mind, of the flows that are watched."""
+    mine, theirs = held(world), _watched(world, told(world.facts()))
     found = []
     for part in mine:
         for key in sorted({*mine[part], *theirs[part]}, key=repr):
@@ -68,6 +68,11 @@ def differences(world: World) -> list[str]:
             if a != b:
                 found.append(f"{part} {key}: held {a}, expected {b}")
     return found
+
+
+def _watched(world: World, verdicts: dict[str, dict[Any, Any]]) -> dict[str, dict[Any, Any]]:
+    names = {*world.model.flows, *world.model.slis}
+    return {part: {k: v for k, v in rows.items() if k[0].split(".")[0] in names} for part, rows in verdicts.items()}
 
 
 def _names(world: World) -> dict[int, Ident]:
