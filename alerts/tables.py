@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text
 from sqlmodel import Field, SQLModel
 
-from metrics.tables import KEY_TEXT
+from metrics.columns import KEY_TEXT
 
 
 def _big(*, key: bool = False, null: bool = False) -> Any:

@@ -130,7 +130,7 @@ def _between(before: Version | None, version: Version) -> tuple[int, int]:
     record = version.record
     latest = record.changed_us if record.changed_us is not None else version.observed_us
     if before is not None:
-        earliest = before.order_us
+        earliest = max(before.order_us, version.after_us or 0)
     elif record.created_us is not None:
         earliest = record.created_us
     else:
