@@ -13,13 +13,14 @@ from .gather import frame
 
 _FIRST = (
     "SELECT x.customer_id AS subject, (SELECT MIN(r.created_us) FROM record r WHERE r.customer_id = x.record_id"
-    " AND r.kind = '{kind}' AND r.state = '{state}' AND r.deleted_us IS NULL) AS at FROM subject s JOIN crosswalk x ON x.customer_id = s.id"
+    " AND r.kind = '{kind}' AND r.state = '{state}' AND r.deleted_us IS NULL) AS at"
+    " FROM subject s CROSS JOIN crosswalk x WHERE x.customer_id = s.id"
 )
 _WON = (
-    "SELECT x.customer_id AS subject, (SELECT MIN(m.latest_us) FROM record r JOIN milestone m ON m.record_id = r.id"
-    " AND m.name = 'state:won' WHERE r.customer_id = x.record_id AND r.kind = 'opportunity' AND r.state = 'won'"
+    "SELECT x.customer_id AS subject, (SELECT MIN(m.latest_us) FROM record r CROSS JOIN milestone m"
+    " WHERE r.customer_id = x.record_id AND m.record_id = r.id AND m.name = 'state:won' AND r.kind = 'opportunity' AND r.state = 'won'"
     " AND r.deleted_us IS NULL) AS at"
-    " FROM subject s JOIN crosswalk x ON x.customer_id = s.id"
+    " FROM subject s CROSS JOIN crosswalk x WHERE x.customer_id = s.id"
 )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Integer, String, text
+from sqlalchemy import BigInteger, Column, Index, Integer, String, text
 from sqlmodel import Field
 
 # One byte order for keys everywhere: SQLite compares bytes already, PostgreSQL is told to.
@@ -30,6 +30,11 @@ def rowid() -> Any:
 def key(*, key: bool = True, null: bool = False) -> Any:
     """Return a text column compared byte by byte, part of the primary key unless told otherwise."""
     return Field(default=None, sa_column=Column(KEY_TEXT, primary_key=key, nullable=null and not key))
+
+
+def index_where(name: str, *columns: str, where: str) -> Index:
+    """Return an index of few rows: those that are ever looked for by it."""
+    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
 
 
 BILLED = text("bill_to_id IS NOT NULL")  # most documents are paid by whom they were sold to

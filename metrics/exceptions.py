@@ -19,7 +19,8 @@ _LETTERS = text(
     "SELECT r.id, r.stream_id, r.status, r.name, COALESCE(r.created_us, r.first_observed_us) AS since_us, r.deleted_us,"
     " (SELECT MIN(f.to_id) FROM reference f JOIN record d ON d.id = f.to_id WHERE f.record_id = r.id AND f.kind = 'about') AS by_id,"
     " (SELECT MIN(k.record_id) FROM reference f JOIN record_key k ON k.key_id = f.to_id WHERE f.record_id = r.id"
-    " AND f.kind = 'about') AS by_key, r.external_id FROM record r WHERE r.kind = 'message'"
+    " AND f.kind = 'about') AS by_key, r.external_id FROM stream p CROSS JOIN record r"
+    " WHERE r.stream_id = p.id AND r.kind = 'message'"
 )
 _REFUSED = text("SELECT stream_id, digest, first_us, reason, message FROM quarantine")
 

@@ -33,8 +33,8 @@ _ANCHOR = (
     " COALESCE(r.net_minor, {none}) AS net, COALESCE(r.tax_minor, {none}) AS tax, COALESCE(r.gross_minor, {none}) AS gross,"
     " r.exempt, r.test, COALESCE(r.deleted_us, {ever}) AS deleted_us, COALESCE(r.created_us, {ever}) AS created_us,"
     " r.document_on, r.version_count, (bu.bucket_us IS NOT NULL) AS bulk {milestones}"
-    " FROM subject s JOIN record r ON r.id = s.id LEFT JOIN crosswalk x ON x.record_id = {party} {bursts} {joins}"
-    " WHERE r.kind IN ({kinds}) AND r.stream_id IN ({streams}) ORDER BY r.id"
+    " FROM subject s CROSS JOIN record r LEFT JOIN crosswalk x ON x.record_id = {party} {bursts} {joins}"
+    " WHERE r.id = s.id AND r.kind IN ({kinds}) AND r.stream_id IN ({streams}) ORDER BY r.id"
 )
 _STEP = (
     "SELECT w.subject, r.id, r.stream_id, r.kind, COALESCE(r.entity, '') AS entity, r.state,"
@@ -42,9 +42,9 @@ _STEP = (
     " COALESCE(r.tax_minor, {none}) AS tax, COALESCE(r.gross_minor, {none}) AS gross, COALESCE(w.amount, {none}) AS applied,"
     " COALESCE(x.customer_id, {none}) AS payer, r.posting_on, r.first_observed_us, COALESCE(r.revision, 1) AS shown_revision,"
     " COALESCE(r.deleted_us, {ever}) AS deleted_us, r.version_count {milestones}"
-    " FROM {walk} w JOIN record r ON r.id = w.record_id"
+    " FROM {walk} w CROSS JOIN record r"
     " LEFT JOIN crosswalk x ON x.record_id = COALESCE(r.bill_to_id, r.customer_id) {joins}"
-    " WHERE r.kind IN ({kinds}) AND r.stream_id IN ({streams})"
+    " WHERE r.id = w.record_id AND r.kind IN ({kinds}) AND r.stream_id IN ({streams})"
 )
 _OBJECTS = frozenset({"kind", "entity", "state", "currency", "exempt", "document_on", "posting_on", "name"})
 
@@ -97,8 +97,8 @@ def _groups(conn: Connection, step: Step, walk: str, streams: Streams) -> pd.Dat
         conn,
         f"SELECT k.record_id AS journal, m.id AS member, COALESCE(m.net_minor, {NONE}) AS net, COALESCE(m.tax_minor, {NONE}) AS tax,"
         f" COALESCE(m.gross_minor, {NONE}) AS gross FROM (SELECT DISTINCT record_id FROM {walk}) j"
-        " JOIN record_key k ON k.record_id = j.record_id JOIN reference r ON r.to_id = k.key_id AND r.kind = 'grouped_in'"
-        " JOIN record m ON m.id = r.record_id ORDER BY 1, 2",
+        " CROSS JOIN record_key k CROSS JOIN reference r CROSS JOIN record m WHERE k.record_id = j.record_id"
+        " AND r.to_id = k.key_id AND r.kind = 'grouped_in' AND m.id = r.record_id ORDER BY 1, 2",
     )
     return resolve(rows, members)
 
@@ -130,7 +130,7 @@ def _versions(conn: Connection, ids: Sequence[int]) -> pd.DataFrame:
 
 
 def _subjects(conn: Connection, ids: Sequence[int]) -> None:
-    conn.exec_driver_sql("CREATE TEMP TABLE IF NOT EXISTS subject (id BIGINT PRIMARY KEY)")
+    conn.exec_driver_sql("CREATE TEMP TABLE IF NOT EXISTS subject (id BIGINT PRIMARY KEY)" + _compact(conn))
     conn.exec_driver_sql("DELETE FROM subject")
     if conn.dialect.name == "sqlite":
         conn.exec_driver_sql("INSERT INTO subject VALUES (?)", [(i,) for i in ids])
@@ -138,23 +138,30 @@ def _subjects(conn: Connection, ids: Sequence[int]) -> None:
         conn.exec_driver_sql("INSERT INTO subject SELECT unnest(%s::bigint[])", (list(ids),))
 
 
+def _compact(conn: Connection) -> str:
+    """Return what keeps a table in the order of its key where the database can."""
+    return " WITHOUT ROWID" if conn.dialect.name == "sqlite" else ""
+
+
 class _Walks:
-    """Walks paths from the subjects hop by hop; paths with a common beginning share it."""
+    """Walks paths from the subjects hop by hop; paths along the same references share what is found, whatever kind they want."""
 
     def __init__(self, conn: Connection) -> None:
         self._conn = conn
-        self._tables: dict[tuple[Hop, ...], str] = {}
+        self._tables: dict[tuple[tuple[object, ...], ...], str] = {}
 
     def walk(self, path: tuple[Hop, ...]) -> str:
         """Return the temporary table (subject, record_id, amount) of the records at the end of a path."""
-        if path in self._tables:
-            return self._tables[path]
+        along = tuple((hop.back, hop.to, hop.same) for hop in path)
+        if along in self._tables:
+            return self._tables[along]
         start = self.walk(path[:-1]) if len(path) > 1 else None
         name = f"walk_{len(self._tables)}"
-        self._tables[path] = name
+        self._tables[along] = name
         self._conn.exec_driver_sql(f"DROP TABLE IF EXISTS {name}")
         self._conn.exec_driver_sql(
             f"CREATE TEMP TABLE {name} (subject BIGINT, record_id BIGINT, amount BIGINT, PRIMARY KEY (subject, record_id))"
+            + _compact(self._conn)
         )
         origin = (
             f"(SELECT subject, record_id FROM {start})"
@@ -173,24 +180,26 @@ class _Walks:
 
 
 def _hop(hop: Hop, origin: str) -> tuple[str, ...]:
-    """Return the selects of a hop: by id, and by business key. `WHERE true` lets SQLite tell ON CONFLICT from a join."""
+    """Return the selects of a hop: by id, and by business key.
+
+    CROSS JOIN, because SQLite keeps its order: a planner that knows nothing of a temporary table may read all references.
+    """
     if hop.same:
         return (
-            f"SELECT f.subject, x.record_id, NULL FROM {origin} f JOIN crosswalk x ON x.customer_id = f.record_id"
-            " WHERE x.record_id <> f.record_id",
+            f"SELECT f.subject, x.record_id, NULL FROM {origin} f CROSS JOIN crosswalk x"
+            " WHERE x.customer_id = f.record_id AND x.record_id <> f.record_id",
         )
+    by_key = f"FROM {origin} f CROSS JOIN record_key k CROSS JOIN reference r WHERE k.record_id = f.record_id"
+    by_id = f"FROM {origin} f CROSS JOIN reference r WHERE"
     if hop.back:
         return (
-            f"SELECT f.subject, r.record_id, SUM(r.amount_minor) FROM {origin} f JOIN reference r ON r.to_id = f.record_id"
-            " AND r.kind = :kind WHERE true GROUP BY f.subject, r.record_id",
-            f"SELECT f.subject, r.record_id, SUM(r.amount_minor) FROM {origin} f JOIN record_key k ON k.record_id = f.record_id"
-            " JOIN reference r ON r.to_id = k.key_id AND r.kind = :kind WHERE true GROUP BY f.subject, r.record_id",
+            f"SELECT f.subject, r.record_id, SUM(r.amount_minor) {by_id} r.to_id = f.record_id AND r.kind = :kind GROUP BY 1, 2",
+            f"SELECT f.subject, r.record_id, SUM(r.amount_minor) {by_key} AND r.to_id = k.key_id AND r.kind = :kind GROUP BY 1, 2",
         )
+    named = f"FROM {origin} f CROSS JOIN reference r CROSS JOIN record_key k WHERE r.record_id = f.record_id"
     return (
-        f"SELECT f.subject, r.to_id, SUM(r.amount_minor) FROM {origin} f JOIN reference r ON r.record_id = f.record_id"
-        " AND r.kind = :kind WHERE true GROUP BY f.subject, r.to_id",
-        f"SELECT f.subject, k.record_id, SUM(r.amount_minor) FROM {origin} f JOIN reference r ON r.record_id = f.record_id"
-        " AND r.kind = :kind JOIN record_key k ON k.key_id = r.to_id WHERE true GROUP BY f.subject, k.record_id",
+        f"SELECT f.subject, r.to_id, SUM(r.amount_minor) {by_id} r.record_id = f.record_id AND r.kind = :kind GROUP BY 1, 2",
+        f"SELECT f.subject, k.record_id, SUM(r.amount_minor) {named} AND r.kind = :kind AND k.key_id = r.to_id GROUP BY 1, 2",
     )
 
 
@@ -232,8 +241,8 @@ def _children(conn: Connection, walks: _Walks, path: tuple[Hop, ...], streams: S
         "SELECT w.subject, r.id, COALESCE(r.entity, '') AS entity, r.state, r.currency,"
         f" COALESCE(r.net_minor, {NONE}) AS net, COALESCE(r.created_us, {FOREVER}) AS created_us, r.first_observed_us,"
         f" COALESCE(r.deleted_us, {FOREVER}) AS deleted_us, (bu.bucket_us IS NOT NULL) AS bulk"
-        f" FROM {walks.walk(path)} w JOIN record r ON r.id = w.record_id {BURST_JOIN}"
-        f" WHERE r.kind IN ({_words(hop.kind)}) AND r.stream_id IN ({_streams(streams, hop.role, hop.kind)})"
+        f" FROM {walks.walk(path)} w CROSS JOIN record r {BURST_JOIN}"
+        f" WHERE r.id = w.record_id AND r.kind IN ({_words(hop.kind)}) AND r.stream_id IN ({_streams(streams, hop.role, hop.kind)})"
         " ORDER BY w.subject, r.created_us, r.external_id"
     )
     return frame(conn, sql)
@@ -243,7 +252,7 @@ def _revisions(conn: Connection, walk: str) -> pd.DataFrame:
     return frame(
         conn,
         f"SELECT w.subject, m.record_id AS id, m.ordinal, m.earliest_us, m.latest_us FROM {walk} w"
-        " JOIN milestone m ON m.record_id = w.record_id AND m.name = 'revision' ORDER BY w.subject, m.record_id, m.ordinal",
+        " CROSS JOIN milestone m WHERE m.record_id = w.record_id AND m.name = 'revision' ORDER BY w.subject, m.record_id, m.ordinal",
     )
 
 

@@ -15,8 +15,8 @@ GRAINS = {"hour": HOUR, "day": DAY}
 
 _SELECT = (
     "SELECT e.sli, '{grain}', e.at_us - (e.at_us % {size}) AS bucket, e.stream_id, e.entity, e.outcome, COALESCE(e.reason, ''),"
-    " COALESCE(e.currency, ''), {sign} * COUNT(*), {sign} * COALESCE(SUM(e.money_minor), 0) FROM sli_event e"
-    " {only} e.at_us IS NOT NULL"
+    " COALESCE(e.currency, ''), {sign} * COUNT(*), {sign} * COALESCE(SUM(e.money_minor), 0) FROM {source}"
+    " e.at_us IS NOT NULL"
     " GROUP BY e.sli, bucket, e.stream_id, e.entity, e.outcome, COALESCE(e.reason, ''), COALESCE(e.currency, '')"
 )
 _ADD = (
@@ -25,13 +25,14 @@ _ADD = (
     " ON CONFLICT (sli, grain, bucket_us, stream_id, entity, outcome, reason, currency) DO UPDATE SET"
     " event_count = sli_rollup.event_count + excluded.event_count, money_minor = sli_rollup.money_minor + excluded.money_minor"
 )
-_CHOSEN = "JOIN subject s ON s.id = e.anchor_id WHERE e.sli = :sli AND"
+_ALL = "sli_event e WHERE"
+_CHOSEN = "subject s CROSS JOIN sli_event e WHERE e.sli = :sli AND e.anchor_id = s.id AND"
 
 
 def add_contributions(conn: Connection, sign: int, slis: Sequence[str]) -> None:
     """Add (+1) or take away (-1) what the events of the anchors in the temporary table `subject` contribute."""
     for grain, size in GRAINS.items():
-        select = _SELECT.format(grain=grain, size=size, sign=sign, only=_CHOSEN)
+        select = _SELECT.format(grain=grain, size=size, sign=sign, source=_CHOSEN)
         for sli in slis:
             conn.execute(text(_ADD.format(select=select)), {"sli": sli})
     if sign > 0:
@@ -41,4 +42,4 @@ def add_contributions(conn: Connection, sign: int, slis: Sequence[str]) -> None:
 def rebuild_rollups(conn: Connection) -> None:
     """Fill the empty table from all events."""
     for grain, size in GRAINS.items():
-        conn.execute(text(_ADD.format(select=_SELECT.format(grain=grain, size=size, sign=1, only="WHERE"))))
+        conn.execute(text(_ADD.format(select=_SELECT.format(grain=grain, size=size, sign=1, source=_ALL))))

@@ -18,6 +18,7 @@ from sqlalchemy.exc import OperationalError
 from .tables import metadata
 
 SCHEMA_VERSION = 1
+# ANALYZE is never run: with its statistics SQLite reads whole tables to build Bloom filters for joins over a few subjects.
 _PRAGMAS = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=NORMAL",

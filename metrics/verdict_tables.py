@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Index
 from sqlmodel import SQLModel
 
-from .columns import ASKING, COMPACT, big, key
+from .columns import ASKING, COMPACT, big, index_where, key
 
 
 class FlowInstance(SQLModel, table=True):
@@ -46,8 +46,8 @@ class FlowStep(SQLModel, table=True):
 
     __tablename__ = "flow_step"
     __table_args__ = (
-        Index("ix_flow_step_record", "record_id"),
-        Index("ix_flow_step_wait", "flow", "step", "wait_us"),
+        index_where("ix_flow_step_record", "record_id", where="record_id IS NOT NULL"),
+        index_where("ix_flow_step_wait", "flow", "step", "wait_us", where="wait_us IS NOT NULL"),
         Index("ix_flow_step_asking", "flow", "step", sqlite_where=ASKING, postgresql_where=ASKING),
         COMPACT,
     )
@@ -164,7 +164,7 @@ class SliRollup(SQLModel, table=True):
     """How many events and how much money fell into an hour or a day, per outcome: sums of contributions."""
 
     __tablename__ = "sli_rollup"
-    __table_args__ = (COMPACT,)
+    __table_args__ = (index_where("ix_sli_rollup_empty", "sli", where="event_count = 0"), COMPACT)
     sli: str = key()
     grain: str = key()  # hour | day
     bucket_us: int = big(key=True)

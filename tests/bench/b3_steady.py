@@ -6,7 +6,6 @@ changes, and a payment over 5,000 invoices is booked. Stores differ only in how 
 
 from __future__ import annotations
 
-import sqlite3
 import tempfile
 from collections.abc import Iterator
 from functools import partial
@@ -69,9 +68,6 @@ def prepare(path: str, hot: int, cold: int, scale: float) -> Taken:
         rebuild(store, model, NOW_US, heads=False)
         judge(store, model, NOW_US)
         store.close()
-        with sqlite3.connect(path) as raw:
-            raw.execute("ANALYZE")
-        raw.close()
     return taken
 
 

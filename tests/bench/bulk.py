@@ -73,7 +73,6 @@ def company_store(path: Path, *fillings: Filling) -> None:
         for filling in fillings:
             fill(raw, filling)
         raw.execute("COMMIT")
-    raw.execute("ANALYZE")
     raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     raw.close()
 
