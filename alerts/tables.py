@@ -11,17 +11,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text
 from sqlmodel import Field, SQLModel
 
-from metrics.columns import KEY_TEXT
-
-
-def _big(*, key: bool = False, null: bool = False) -> Any:
-    return Field(
-        default=None, sa_column=Column(BigInteger, primary_key=key, nullable=null and not key, autoincrement=False)
-    )
-
-
-def _key(*, key: bool = True, null: bool = False) -> Any:
-    return Field(default=None, sa_column=Column(KEY_TEXT, primary_key=key, nullable=null and not key))
+from metrics.columns import KEY_TEXT, big, key
 
 
 def _serial() -> Any:
@@ -41,21 +31,21 @@ class AlertRow(SQLModel, table=True):
 
     __tablename__ = "alert"
     __table_args__ = (Index("ix_alert_state", "state"), {"sqlite_with_rowid": False})
-    id: str = _key()
+    id: str = key()
     fingerprint: str = _text()
-    rule: str = _key(key=False)
-    spec: str = _key(key=False)
+    rule: str = key(key=False)
+    spec: str = key(key=False)
     severity: str
     state: str
-    episode: int = _big()
-    since_us: int = _big()
-    pending_us: int = _big()
-    fired_us: int | None = _big(null=True)
-    clear_us: int | None = _big(null=True)
-    resolved_us: int | None = _big(null=True)
-    seen_us: int = _big()
-    told_us: int | None = _big(null=True)
-    acknowledged_us: int | None = _big(null=True)
+    episode: int = big()
+    since_us: int = big()
+    pending_us: int = big()
+    fired_us: int | None = big(null=True)
+    clear_us: int | None = big(null=True)
+    resolved_us: int | None = big(null=True)
+    seen_us: int = big()
+    told_us: int | None = big(null=True)
+    acknowledged_us: int | None = big(null=True)
     acknowledged_by: str | None = _text(null=True)
     held: str | None = _text(null=True)
     untold: str | None = _text(null=True)
@@ -67,20 +57,20 @@ class MemberRow(SQLModel, table=True):
 
     __tablename__ = "alert_member"
     __table_args__ = (Index("ix_alert_member_gone", "gone_us"), {"sqlite_with_rowid": False})
-    alert_id: str = _key()
-    member: str = _key()
-    since_us: int = _big()
-    gone_us: int | None = _big(null=True)
+    alert_id: str = key()
+    member: str = key()
+    since_us: int = big()
+    gone_us: int | None = big(null=True)
     platform: str
     kind: str
     external_id: str
     number: str | None = None
     entity: str | None = None
-    customer_id: int | None = _big(null=True)
+    customer_id: int | None = big(null=True)
     customer: str | None = _text(null=True)
     lost: bool = False
-    due_us: int | None = _big(null=True)
-    money_minor: int | None = _big(null=True)
+    due_us: int | None = big(null=True)
+    money_minor: int | None = big(null=True)
     currency: str | None = None
     link: str | None = _text(null=True)
 
@@ -91,10 +81,10 @@ class TransitionRow(SQLModel, table=True):
     __tablename__ = "transition"
     __table_args__ = (Index("ix_transition_at", "at_us"), Index("ix_transition_alert", "alert_id", "at_us"))
     id: int | None = _serial()
-    alert_id: str = _key(key=False)  # a digest tells of many alerts and has an id of its own
-    episode: int = _big()
+    alert_id: str = key(key=False)  # a digest tells of many alerts and has an id of its own
+    episode: int = big()
     kind: str  # firing | updated | released | acknowledged | resolved | digest
-    at_us: int = _big()
+    at_us: int = big()
     severity: str
     untold: str | None = _text(null=True)
     facts: str = _text()
@@ -105,13 +95,13 @@ class ToldRow(SQLModel, table=True):
 
     __tablename__ = "told"
     __table_args__ = (Index("ix_told_at", "at_us"), {"sqlite_with_rowid": False})
-    alert_id: str = _key()
-    episode: int = _big(key=True)
-    channel: str = _key()
-    kind: str = _key()
-    transition_id: int = _big(key=True)
-    outbox_id: int = _big()
-    at_us: int = _big()
+    alert_id: str = key()
+    episode: int = big(key=True)
+    channel: str = key()
+    kind: str = key()
+    transition_id: int = big(key=True)
+    outbox_id: int = big()
+    at_us: int = big()
 
 
 class OutboxRow(SQLModel, table=True):
@@ -121,17 +111,17 @@ class OutboxRow(SQLModel, table=True):
     __table_args__ = (Index("ix_outbox_lane", "status", "channel", "id"), Index("ix_outbox_channel", "channel", "id"))
     id: int | None = _serial()
     dedup_key: str = Field(sa_column=Column(KEY_TEXT, nullable=False, unique=True))
-    transition_id: int = _big()
-    channel: str = _key(key=False)
+    transition_id: int = big()
+    channel: str = key(key=False)
     kind: str
     status: str = "queued"  # queued | sent | dead
     attempts: int = 0
-    created_us: int = _big()
-    next_us: int = _big()
-    lease_us: int | None = _big(null=True)
+    created_us: int = big()
+    next_us: int = big()
+    lease_us: int | None = big(null=True)
     lease_token: str | None = None
-    sent_us: int | None = _big(null=True)
-    failed_us: int | None = _big(null=True)
+    sent_us: int | None = big(null=True)
+    failed_us: int | None = big(null=True)
     reason: str | None = _text(null=True)
 
 
@@ -141,12 +131,12 @@ class SilenceRow(SQLModel, table=True):
     __tablename__ = "silence"
     id: int | None = _serial()
     matchers: str = _text()
-    from_us: int = _big()
-    to_us: int = _big()
+    from_us: int = big()
+    to_us: int = big()
     author: str = _text()
     comment: str = _text()
-    created_us: int = _big()
-    expired_us: int | None = _big(null=True)
+    created_us: int = big()
+    expired_us: int | None = big(null=True)
     expired_by: str | None = _text(null=True)
 
 
@@ -155,11 +145,11 @@ class AcknowledgementRow(SQLModel, table=True):
 
     __tablename__ = "acknowledgement"
     id: int | None = _serial()
-    alert_id: str = _key(key=False)
-    episode: int = _big()
+    alert_id: str = key(key=False)
+    episode: int = big()
     author: str = _text()
     comment: str = _text()
-    at_us: int = _big()
+    at_us: int = big()
 
 
 TABLES = (AlertRow, MemberRow, TransitionRow, ToldRow, OutboxRow, SilenceRow, AcknowledgementRow)
