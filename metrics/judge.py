@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, bindparam, text
+from sqlalchemy import Connection, String, bindparam, text
 
 from .active import active_since
 from .definitions import Flow, Model, Sli
@@ -122,7 +122,7 @@ _WATCHED = text(
 _WATCHED_REST = text(
     "INSERT INTO touch (flow, subject_id) SELECT DISTINCT flow, anchor_id FROM flow_instance"
     " WHERE flow = :flow AND state = 'opening' AND entity NOT IN :declared AND started_us >= :since ON CONFLICT DO NOTHING"
-).bindparams(bindparam("declared", expanding=True))
+).bindparams(bindparam("declared", type_=String, expanding=True))  # typed, for a list may be empty
 
 
 def _wake(conn: Connection, flow: Flow, view: View) -> None:
