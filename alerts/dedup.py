@@ -1,7 +1,7 @@
 """Whether to tell anybody, whom, and in any case why or why not. Pure; nothing is sent or stored here.
 
 A channel is told of an episode once when it begins, of new documents at most once per repeat interval, and of its end
-exactly if it was told of its beginning.
+exactly if it was told of its beginning; of a notice only that it began.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ class Why(StrEnum):
     UNCHANGED = "unchanged"
     WITHIN_REPEAT = "within_repeat"
     NEVER_TOLD = "never_told"
+    NOTICE = "notice"  # told once; that it ends is no news
     TAKEN_ON = "taken_on"
     PENDING = "pending"
     PROVISIONAL = "provisional"
@@ -78,6 +79,7 @@ class Situation:
     first_load: bool = False
     silenced: bool = False
     explained: bool = False
+    notice: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,8 @@ class Decision:
 
 def decide(s: Situation, flap: Flap, now_us: int) -> Decision:
     """Decide about one alert."""
+    if s.move == "resolved" and s.notice:
+        return Decision(Why.NOTICE)
     if s.move == "resolved":
         return Decision(Why.RESOLVED, s.told.channels) if s.told.channels else Decision(Why.NEVER_TOLD)
     if not is_open(s.alert):

@@ -26,6 +26,8 @@ from .spec import Common, timing
 
 ALWAYS_NEWS = frozenset({"platform_down", "channel_broken"})
 """Rules that do not wait for the first load of history to end: they say why it does not."""
+NOTICES = frozenset({"bulk_load"})
+"""Rules that report something done with, not a state that lasts: nobody waits to hear that it is over."""
 FIRST_EVER_LIMIT = 1
 
 
@@ -114,6 +116,7 @@ def _tell(
         first_load=outlook.first_load and alert.rule not in ALWAYS_NEWS,
         silenced=silenced_by(alert, before.silences, now_us) is not None,
         explained=change.finding is not None and not down.isdisjoint(change.finding.caused_by),
+        notice=alert.rule in NOTICES,
     )
     flap = Flap(settings.flapping.messages, settings.flapping.hold)
     decision = dedup.decide(situation, flap, now_us)
