@@ -16,7 +16,7 @@ from . import lab
 from .process import answers, running, until
 
 _SCRAPE = """
-global: {scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}
+global: {scrape_interval: 3s, scrape_timeout: 3s}
 scrape_configs:
   - job_name: lab
     file_sd_configs: [{files: [targets.json], refresh_interval: 1s}]
@@ -25,24 +25,26 @@ scrape_configs:
 
 @dataclass(frozen=True)
 class Prometheus:
-    """A running Prometheus that scrapes every second what it is told to."""
+    """A running Prometheus that scrapes every three seconds what it is told to."""
 
     url: str
     folder: Path
 
-    def scrape(self, host_and_port: str, seconds: float = 30) -> None:
-        """Add a target and wait for its first scrape. Errors: AssertionError with Prometheus's own reason."""
+    def scrape(self, host_and_port: str, seconds: float = 60) -> None:
+        """Add a target and wait until a scrape of it succeeds. Errors: AssertionError with Prometheus's own reason."""
         targets = self.folder / "targets.json"
         known = json.loads(targets.read_text())
         wanted = [*known, {"targets": [host_and_port]}]
         (self.folder / "new.json").write_text(json.dumps(wanted))
         (self.folder / "new.json").replace(targets)  # in one step: Prometheus must not read half a file
-        target = until(lambda: self._target(host_and_port), seconds, f"a scrape of {host_and_port}")
-        assert target["health"] == "up", target["lastError"]
+        try:
+            until(lambda: self._target(host_and_port).get("health") == "up", seconds, f"a scrape of {host_and_port}")
+        except TimeoutError as error:
+            raise AssertionError(f"{error}: {self._target(host_and_port).get('lastError')}") from None
 
-    def _target(self, host_and_port: str) -> dict[str, Any] | None:
+    def _target(self, host_and_port: str) -> dict[str, Any]:
         active = httpx.get(f"{self.url}/api/v1/targets", trust_env=False).json()["data"]["activeTargets"]
-        return next((t for t in active if t["labels"]["instance"] == host_and_port and t["health"] != "unknown"), None)
+        return next((target for target in active if target["labels"]["instance"] == host_and_port), {})
 
     def query(self, expression: str) -> list[dict[str, Any]]:
         """Return the instant vector of a PromQL expression."""
