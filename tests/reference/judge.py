@@ -132,7 +132,7 @@ def _event(
         outcome, reason = "excluded", s.exclusion
     latest = r.at[1] if r.at else NEVER
     at = min(latest, due_us) if outcome in ("good", "bad", "excluded") else due_us
-    value = latest - start if r.at else None
+    value = latest - start if r.at and reason != "within_precision" else None
     mended = corrected(outcome, r, due_us, streams)
     out.events[name, s.name] = (outcome, reason, start, due_us, at, value, mended)
     out.money[name, s.name] = (s.money, s.anchor.head.currency)

@@ -176,15 +176,16 @@ def _customer(draw: Draw, ident: str, platform: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _versions(draw: Draw, platform: str, fields: Any) -> list[tuple[Record, int]]:
+def _versions(draw: Draw, platform: str, fields: Any, stamped_only: bool) -> list[tuple[Record, int]]:
     """Draw one to three versions of a record with what each was observed at; A→B→A included."""
     created = draw(_maybe(INSTANTS, 12))
-    stamped = draw(st.integers(0, 5)) > 0
+    stamped = draw(st.integers(0, 5)) > 0 or stamped_only
     first = fields()
     bodies = [first, fields(), first][: draw(st.sampled_from([1, 1, 1, 2, 2, 3]))]
     at, found = created if created is not None else draw(INSTANTS), []
     for number, body in enumerate(bodies):
-        at = at + draw(st.sampled_from([0, HOUR, 3 * HOUR, DAY])) if number else at
+        steps = [HOUR, 3 * HOUR, DAY] if stamped_only else [0, HOUR, 3 * HOUR, DAY]
+        at = at + draw(st.sampled_from(steps)) if number else at
         seen = at + draw(st.sampled_from([HOUR // 60, HOUR, 2 * DAY])) + number
         found.append((Record(**body, created_us=created, changed_us=at if stamped else None), seen))
     return found
@@ -196,7 +197,7 @@ def histories(draw: Draw, *, stamped_only: bool = False) -> History:
     shows: list[tuple[str, list[tuple[Record, int]]]] = []
 
     def show(platform: str, fields: Any, *args: str) -> None:
-        shows.append((platform, _versions(draw, platform, lambda: fields(draw, *args))))
+        shows.append((platform, _versions(draw, platform, lambda: fields(draw, *args), stamped_only)))
 
     for ident in DEALS[: 1 + draw(st.integers(0, 1))]:
         show("crm", _deal, ident)
@@ -216,19 +217,15 @@ def histories(draw: Draw, *, stamped_only: bool = False) -> History:
     for platform, idents in (("crm", ["a1", "a2"]), ("billing", ["b1", "b2"]), ("erp", ["x1", "x2"])):
         for ident in idents[: draw(SMALL)]:
             show(platform, _customer, ident, platform)
-    landings = _pages(draw, shows, stamped_only)
+    landings = _pages(draw, shows)
     return History(landings, _polls(draw), draw(st.integers(0, 3)) == 0, _reads(draw))
 
 
-def _pages(draw: Draw, shows: list[tuple[str, list[tuple[Record, int]]]], stamped_only: bool) -> list[Landing]:
+def _pages(draw: Draw, shows: list[tuple[str, list[tuple[Record, int]]]]) -> list[Landing]:
     """Put what was shown into pages: of one stream and instant, in random order, some cut in two, some delivered twice."""
     groups: dict[tuple[str, str, int], list[Record]] = {}
     for platform, versions in shows:
         for record, seen in versions:
-            if stamped_only and record.changed_us is None:
-                record = Record(
-                    **{f: getattr(record, f) for f in record.__struct_fields__ if f != "changed_us"}, changed_us=seen
-                )
             groups.setdefault((platform, record.kind, seen), []).append(record)
     pages: list[Landing] = []
     for (platform, kind, seen), records in groups.items():
