@@ -16,7 +16,7 @@ from sqlalchemy import Connection, text
 
 from probes.clock import FOREVER
 
-from .arrays import NONE
+from .arrays import NONE, frame_of
 from .bursts import JOIN as BURST_JOIN
 from .definitions import Flow, Hop, Step
 from .groups import resolve
@@ -296,7 +296,7 @@ def frame(conn: Connection, sql: str) -> pd.DataFrame:
     for name, values in zip(names, columns, strict=True):
         kind = object if name in _OBJECTS else np.int64
         data[name] = np.array(values, dtype=kind) if rows else np.empty(0, dtype=kind)
-    return pd.DataFrame(data, copy=False)
+    return frame_of(data)
 
 
 def _words(words: Sequence[str]) -> str:

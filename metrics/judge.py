@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection, String, bindparam, text
 
 from .active import active_since
+from .collecting import seldom
 from .definitions import Flow, Model, Sli
 from .exceptions import derive_exceptions
 from .gather import gather
@@ -77,7 +78,7 @@ def slis_of(model: Model, flow: Flow) -> list[Sli]:
 
 
 def _judge_chunk(store: Store, flow: Flow, model: Model, limit: int) -> int:
-    with store.write() as conn:
+    with seldom(), store.write() as conn:
         taken = conn.execute(_TAKE, {"flow": flow.name, "limit": limit}).scalars().all()
         if taken:
             judge_subjects(conn, flow, model, View(conn, model), sorted(taken))

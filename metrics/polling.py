@@ -16,6 +16,7 @@ from probes.clock import SECOND, Clock, monotonic, to_us
 from probes.poll import Kind, Polling, PollReport, poll, sweep
 from probes.probe import Page, Platform, Stream
 
+from .collecting import seldom
 from .intake import Landed, Source, land_pages
 from .keys import stream_id
 from .store import Store
@@ -92,11 +93,12 @@ def run_poll(
     sid = stream_id(platform.name, stream.spec.name)
     source, cursor, run_id = _begin(store, platform.name, sid, kind, to_us(clock()))
     landed = Landed()
-    if kind == "sweep":
-        report = _sweep(store, toucher, platform, stream, clock, source)
-    else:
-        polling = poll(stream, cursor, clock=clock, platform=platform.name, kind=kind, by=by, values=values)
-        report = _drain(store, toucher, polling, source, landed, kind)
+    with seldom():
+        if kind == "sweep":
+            report = _sweep(store, toucher, platform, stream, clock, source)
+        else:
+            polling = poll(stream, cursor, clock=clock, platform=platform.name, kind=kind, by=by, values=values)
+            report = _drain(store, toucher, polling, source, landed, kind)
     return _finish(store, stream, source, run_id, report, landed, kind)
 
 

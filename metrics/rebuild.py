@@ -15,6 +15,7 @@ from sqlalchemy import Connection, select, text
 from probes.record import decode_record
 
 from .bursts import rebuild_bursts
+from .collecting import seldom
 from .crosswalk import connect
 from .definitions import Flow, Model
 from .exceptions import derive_exceptions
@@ -24,7 +25,7 @@ from .judge import judge, judge_subjects
 from .projection import Version, project
 from .rollup import rebuild_rollups
 from .sight import View
-from .store import Store, bulk_insert
+from .store import Store, bulk_insert, indexes_aside
 from .tables import HEADS, VERDICTS, Scope, table
 
 Progress = Callable[[str, int, int], None]
@@ -83,8 +84,16 @@ def _derived() -> list[str]:
 def _recompute(conn: Connection, model: Model, heads: bool, progress: Progress | None) -> None:
     for name in [table(t).name for t in ((*HEADS, *VERDICTS) if heads else VERDICTS)]:
         conn.exec_driver_sql(f"DELETE FROM {name}")
-    if heads:
-        _rebuild_heads(conn, model, progress)
+    with seldom():
+        if heads:
+            _rebuild_heads(conn, model, progress)
+        with indexes_aside(conn, [table(t) for t in VERDICTS]):
+            _rebuild_verdicts(conn, model, progress)
+        rebuild_rollups(conn)
+        derive_exceptions(conn)
+
+
+def _rebuild_verdicts(conn: Connection, model: Model, progress: Progress | None) -> None:
     view = View(conn, model)
     for flow in model.flows.values():
         anchors = _anchors(conn, flow, view)
@@ -92,8 +101,6 @@ def _recompute(conn: Connection, model: Model, heads: bool, progress: Progress |
             judge_subjects(conn, flow, model, view, anchors[start : start + _CHUNK], fresh=True)
             if progress:
                 progress(flow.title, min(start + _CHUNK, len(anchors)), len(anchors))
-    rebuild_rollups(conn)
-    derive_exceptions(conn)
 
 
 def _rebuild_heads(conn: Connection, model: Model, progress: Progress | None) -> None:

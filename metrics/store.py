@@ -134,6 +134,20 @@ def bulk_insert(
     return _copy_insert(conn, table, rows, columns, conflict)
 
 
+@contextmanager
+def indexes_aside(conn: Connection, tables: Sequence[Table]) -> Iterator[None]:
+    """Take the secondary indexes of tables away while they are filled, and make them anew: one sort beats a million look-ups.
+
+    Only on SQLite: PostgreSQL would keep every reader out until the transaction ends.
+    """
+    indexes = [index for t in tables for index in t.indexes] if conn.dialect.name == "sqlite" else []
+    for index in indexes:
+        index.drop(conn, checkfirst=True)
+    yield
+    for index in indexes:
+        index.create(conn)
+
+
 def _copy_insert(
     conn: Connection, table: Table, rows: Sequence[tuple[Any, ...]], columns: Sequence[str], conflict: str
 ) -> int:
