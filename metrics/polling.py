@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, and_, func, insert, select, update
 
 from probes.clock import SECOND, Clock, monotonic, to_us
+from probes.errors import ProbeError
 from probes.poll import Kind, Polling, PollReport, poll, sweep
-from probes.probe import Page, Platform, Stream
+from probes.probe import Meter, Page, Platform, Stream
 
-from .collecting import seldom
+from .environment import refusal
 from .intake import Landed, Source, land_pages
 from .keys import stream_id
 from .store import Store
@@ -93,13 +94,36 @@ def run_poll(
     sid = stream_id(platform.name, stream.spec.name)
     source, cursor, run_id = _begin(store, platform.name, sid, kind, to_us(clock()))
     landed = Landed()
-    with seldom():
-        if kind == "sweep":
-            report = _sweep(store, toucher, platform, stream, clock, source)
-        else:
-            polling = poll(stream, cursor, clock=clock, platform=platform.name, kind=kind, by=by, values=values)
-            report = _drain(store, toucher, polling, source, landed, kind)
+    refused = refusal(store, platform, clock)
+    if refused is not None:
+        report = _refused(refused, platform, stream, clock, kind)
+    elif kind == "sweep":
+        report = _sweep(store, toucher, platform, stream, clock, source)
+    else:
+        polling = poll(stream, cursor, clock=clock, platform=platform.name, kind=kind, by=by, values=values)
+        report = _drain(store, toucher, polling, source, landed, kind)
     return _finish(store, stream, source, run_id, report, landed, kind)
+
+
+def _refused(error: ProbeError, platform: Platform, stream: Stream, clock: Clock, kind: Kind) -> PollReport:
+    """Return the report of a poll that was not made because the platform is not the one that is configured."""
+
+    def start(_meter: Meter) -> Iterator[Page]:
+        raise error
+
+    polling: Polling[Page] = Polling(
+        start,
+        platform=platform.name,
+        stream=stream.spec.name,
+        kind=kind,
+        clock=clock,
+        deadline_seconds=1,
+        page_cap=1,
+        row_cap=1,
+    )
+    for _page in polling:
+        raise AssertionError("a refused poll brings nothing")
+    return polling.report
 
 
 def _begin(store: Store, platform: str, sid: int, kind: str, now_us: int) -> tuple[Source, dict[str, object], int]:

@@ -224,7 +224,8 @@ def _step_rows(
     r = reached[step.name]
     latest = r["latest"].to_numpy()
     since = reached[step.after]["latest"].to_numpy() if step.after else np.full(len(s), FOREVER)
-    timed = (latest != FOREVER) & (since != FOREVER)
+    # An interval that spans the deadline says "in time within precision"; a latency it does not say.
+    timed = (latest != FOREVER) & (since != FOREVER) & (verdict[1] != "within_precision")
     return pd.DataFrame(
         {
             "flow": flow.name,
@@ -278,7 +279,7 @@ def _instances(flow: Flow, s: pd.DataFrame, steps: pd.DataFrame) -> pd.DataFrame
     money = s["money"].to_numpy()
     covered = np.where(done, money, 0)
     risk = np.where((money == NONE) | excluded, 0, money - np.where(money == NONE, 0, covered))
-    reason = np.where(withdrawn, "withdrawn", exclusion)
+    reason = np.where(pd.notna(exclusion), exclusion, "withdrawn")  # what it is outlasts what became of it
     return pd.DataFrame(
         {
             "flow": flow.name,
@@ -296,6 +297,7 @@ def _instances(flow: Flow, s: pd.DataFrame, steps: pd.DataFrame) -> pd.DataFrame
             "money_minor": money,
             "risk_minor": np.where(money == NONE, NONE, risk),
             "currency": s["currency"],
+            "withdrawn_us": s["withdrawn_us"],
         }
     )
 
@@ -320,7 +322,7 @@ def _events(
     latest = r["latest"].to_numpy()
     decided = np.isin(outcome, ("good", "bad", "excluded"))
     at = np.where(decided, np.minimum(latest, due), due)
-    stopped = (latest != FOREVER) & (start != FOREVER)
+    stopped = (latest != FOREVER) & (start != FOREVER) & (reason != "within_precision")
     rows = pd.DataFrame(
         {
             "sli": sli.name,
