@@ -96,7 +96,7 @@ def _absent(
     withdrawn = s["withdrawn_us"].to_numpy()
     left = (state == "excluded") & counted & (since <= watermark_us) & (withdrawn > since) & (withdrawn != FOREVER)
     stale = r["shown"].to_numpy() & (s["revision"].to_numpy() > 1)
-    delta = _delta(s, money)
+    delta = delta_of(s, money)
     rows = [
         _rows(s, r, is_ & ~stale, "missing_in_target", "", None, None, money, since),
         _rows(s, r, is_ & stale, "stale_revision", "", s["revision"], None, delta, since),
@@ -107,7 +107,7 @@ def _absent(
     return pd.concat([x for x in rows if len(x)], ignore_index=True) if any(len(x) for x in rows) else pd.DataFrame()
 
 
-def _delta(s: pd.DataFrame, money: Array) -> Array:
+def delta_of(s: pd.DataFrame, money: Array) -> Array:
     """Return by how much each revision differs from the one before it; subjects are sorted by anchor and revision."""
     before = s.assign(money=money).groupby(["anchor_id", "entity"], sort=False)["money"].shift(1, fill_value=NONE)
     known = (before.to_numpy() != NONE) & (money != NONE)
@@ -119,7 +119,7 @@ def _differing(step: Step, field: str, s: pd.DataFrame, r: pd.DataFrame, differs
     assert own is not None
     assert other is not None
     kind = _KIND.get(field, "amount_differs")
-    amount = np.where(differs, other - own, NONE) if field in _AMOUNTS else s["money"].to_numpy()
+    amount = np.where(differs, np.abs(other - own), NONE) if field in _AMOUNTS else s["money"].to_numpy()
     return _rows(
         s, r, differs, kind, field, own, other, amount, np.maximum(r["latest"].to_numpy(), s["start_us"].to_numpy())
     )

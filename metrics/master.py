@@ -129,8 +129,10 @@ def _as_of(versions: Sequence[Version], at: int) -> Version:
 
 
 def _value_at(versions: Sequence[Version], field: str, at: int) -> tuple[str | None, int]:
-    """Return the normalised value in force and when it came to be so."""
-    current, since = normalise(field, versions[0].record.attributes.get(field)), _first_us(versions[0])
+    """Return the normalised value in force and when it came to be so; None before the first version, which says nothing of then."""
+    if at < versions[0].order_us:
+        return None, versions[0].order_us
+    current, since = normalise(field, versions[0].record.attributes.get(field)), versions[0].order_us
     for version in versions[1:]:
         if version.order_us > at:
             break
@@ -138,10 +140,6 @@ def _value_at(versions: Sequence[Version], field: str, at: int) -> tuple[str | N
         if value != current:
             current, since = value, version.order_us
     return current, since
-
-
-def _first_us(version: Version) -> int:
-    return version.record.created_us if version.record.created_us is not None else version.order_us
 
 
 def judge_states(

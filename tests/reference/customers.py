@@ -135,8 +135,11 @@ def _born(document: Document) -> int:
 
 
 def _value(document: Document, field: str, at: int) -> tuple[str | None, int]:
-    """Return the value in force and since when."""
-    value, since = normal(field, document.versions[0].record.attributes.get(field)), _born(document)
+    """Return the value in force and since when; nothing is known of the time before the first version."""
+    since = document.dated()[0][0]
+    if at < since:
+        return None, since
+    value = normal(field, document.versions[0].record.attributes.get(field))
     for told, version in document.dated()[1:]:
         now = normal(field, version.record.attributes.get(field))
         if told <= at and now != value:

@@ -91,7 +91,7 @@ def _breaks(
         since = max(r.at[1], s.start[1])
         for field, mine, theirs in differences(step, s, r, customers):
             kind = BREAK_KIND.get(field, "amount_differs")
-            gap = theirs - mine if isinstance(mine, int) and isinstance(theirs, int) else s.money
+            gap = abs(theirs - mine) if isinstance(mine, int) and isinstance(theirs, int) else s.money
             found.append((kind, field, _word(mine, customers), _word(theirs, customers), gap, since, None))
         if r.duplicate:
             over = None if r.sum is None else r.sum - (s.money or 0)
