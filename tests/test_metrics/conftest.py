@@ -7,12 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 from metrics.store import Store
 
 _CALM = {"deadline": None, "suppress_health_check": list(HealthCheck), "print_blob": True}
-settings.register_profile("tieout", max_examples=int(os.environ.get("TIEOUT_EXAMPLES", "200")), **_CALM)
+_NO_SHRINKING = (Phase.explicit, Phase.reuse, Phase.generate)  # takes minutes on a failure; `deep` shrinks
+settings.register_profile(
+    "tieout", max_examples=int(os.environ.get("TIEOUT_EXAMPLES", "200")), phases=_NO_SHRINKING, **_CALM
+)
 settings.register_profile("deep", max_examples=10_000, **_CALM)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "tieout"))
 
