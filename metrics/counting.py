@@ -70,12 +70,40 @@ _LABEL = {
 }  # fmt: skip
 
 
+GONE = (
+    "(SELECT MIN(w.withdrawn_us) FROM flow_instance w WHERE w.anchor_id = e.anchor_id AND w.revision = e.revision"
+    " AND w.entity = e.entity)"
+)
+"""Since when nothing is owed on the subject of an event."""
+UNSEEN = "e.start_us + e.value_us > :at"
+"""The subject was completed only after the instant that is asked about."""
+
+
+def ahead(filters: Filters, high: str) -> str:
+    """Return the condition "undecided at `high`": in the past what was withdrawn later was not withdrawn yet."""
+    if filters.as_of_us is None:
+        return "e.outcome <> 'excluded'"
+    return f"(e.outcome <> 'excluded' OR (e.reason = 'withdrawn' AND {GONE} > {high}))"
+
+
+def reason_then(filters: Filters) -> str:
+    """Return the reason of a decided event; what came too late and after the instant was missing then."""
+    if filters.as_of_us is None:
+        return "e.reason"
+    return f"CASE WHEN e.reason = 'late' AND {UNSEEN} THEN 'missing' ELSE e.reason END"
+
+
 def count_events(
     conn: Connection, view: View, sli: Sli, window: Window, filters: Filters, by: str | None
 ) -> dict[str, Count]:
     """Return the counts of an event SLI by label. What is due after the window's end is pending, or blind when overdue."""
     found: dict[str, Count] = defaultdict(Count)
-    from_rollups = not filters.by_customer and by in (None, "entity", "currency", "platform", "hour", "day")
+    # Roll-ups know the verdicts of now: a past instant is counted from the events.
+    from_rollups = (
+        filters.as_of_us is None
+        and not filters.by_customer
+        and by in (None, "entity", "currency", "platform", "hour", "day")
+    )
     for source, low, high in _pieces(window) if from_rollups else [("event", window.from_us, window.to_us + 1)]:
         rows = _from(conn, view, sli, filters, by, source, low, high)
         for label, outcome, reason, currency, count, money in rows:
@@ -119,8 +147,11 @@ def _from(
     streams = " JOIN stream p ON p.id = e.stream_id" if by == "platform" else ""
     if source == "event":
         join = filters.events_join() or (Filters(segment="").events_join() if by in ("segment", "customer") else "")
+        reason = reason_then(filters)
+        if filters.as_of_us is not None:
+            where, given["at"] = where + " AND e.start_us <= :at", filters.as_of_us
         sql = (
-            f"SELECT {label} AS label, e.outcome, e.reason, e.currency, COUNT(*), SUM(e.money_minor) FROM sli_event e {streams} {join}"
+            f"SELECT {label} AS label, e.outcome, {reason}, e.currency, COUNT(*), SUM(e.money_minor) FROM sli_event e {streams} {join}"
             f" WHERE e.sli = :sli AND e.at_us >= :low AND e.at_us < :high{where} GROUP BY 1, 2, 3, 4"
         )
     else:
@@ -144,7 +175,7 @@ def _ahead(conn: Connection, view: View, sli: Sli, filters: Filters, by: str | N
     reason = "CASE WHEN e.outcome = 'pending' AND e.at_us <= :overdue THEN 'not_observed' ELSE 'not_due' END"
     sql = (
         f"SELECT {label} AS label, {outcome}, {reason}, e.currency, COUNT(*), SUM(e.money_minor) FROM sli_event e {streams} {join}"
-        f" WHERE e.sli = :sli AND e.at_us > :to AND e.start_us <= :to AND e.outcome <> 'excluded'{where} GROUP BY 1, 2, 3, 4"
+        f" WHERE e.sli = :sli AND e.at_us > :to AND e.start_us <= :to AND {ahead(filters, ':to')}{where} GROUP BY 1, 2, 3, 4"
     )
     return list(conn.execute(text(sql), given))
 
@@ -157,8 +188,12 @@ def _completions(
         return
     where, given = filters.events_where(view, "e")
     given |= {"sli": sli.name, "low": window.from_us, "high": window.to_us}
+    never = "e.value_us IS NULL"
+    if filters.as_of_us is not None:
+        where, given["at"] = where + " AND e.start_us <= :at", filters.as_of_us
+        never = f"({never} OR {UNSEEN})"
     sql = (
-        "SELECT COALESCE(SUM(CASE WHEN e.outcome = 'bad' AND e.value_us IS NULL THEN 1 ELSE 0 END), 0),"
+        f"SELECT COALESCE(SUM(CASE WHEN e.outcome = 'bad' AND {never} THEN 1 ELSE 0 END), 0),"
         f" COUNT(e.corrected_us) FROM sli_event e {filters.events_join()} WHERE e.sli = :sli AND e.at_us >= :low"
         f" AND e.at_us <= :high AND (e.outcome = 'bad' OR e.corrected_us IS NOT NULL){where}"
     )
@@ -213,8 +248,10 @@ def count_polls(
     """Return the polls of the window: available when the platform answered, fresh when its watermark kept up."""
     where = ""
     given: dict[str, Any] = {"low": window.from_us, "high": window.to_us}
+    if filters.as_of_us is not None:
+        where = " AND u.finished_us <= :high"
     if filters.platform is not None:
-        where, given["platform"] = " AND p.platform = :platform", filters.platform
+        where, given["platform"] = where + " AND p.platform = :platform", filters.platform
     label = {
         "platform": "p.platform",
         "hour": "u.started_us - u.started_us % 3600000000",

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from .counting import UNSEEN, ahead, reason_then
 from .definitions import Model, Sli
 from .filters import Filters
 from .sight import View
@@ -48,24 +49,32 @@ class EventRow:
 
 _COLUMNS = (
     "e.sli, e.anchor_id, e.revision, e.entity, p.platform, a.kind, a.external_id, a.number, cw.customer_id, cu.name AS customer_name,"
-    " {outcome} AS outcome, {reason} AS reason, e.start_us, e.due_us, e.at_us, e.value_us, e.money_minor, e.currency, e.proof_id,"
+    " {outcome} AS outcome, {reason} AS reason, e.start_us, e.due_us, e.at_us, {value} AS value_us, e.money_minor, e.currency,"
+    " {proof} AS proof_id,"
     " pp.platform AS proof_platform, pr.kind AS proof_kind, pr.external_id AS proof_external_id, pr.number AS proof_number,"
     " e.corrected_us, a.digest"
 )
 _FROM = (
     " FROM sli_event e JOIN record a ON a.id = e.anchor_id JOIN stream p ON p.id = e.stream_id"
-    " LEFT JOIN record pr ON pr.id = e.proof_id LEFT JOIN stream pp ON pp.id = pr.stream_id"
+    " LEFT JOIN record pr ON pr.id = {proof} LEFT JOIN stream pp ON pp.id = pr.stream_id"
     " LEFT JOIN crosswalk cw ON cw.record_id = e.customer_id LEFT JOIN record cu ON cu.id = cw.customer_id"
 )
 _AHEAD = "e.at_us > :high"
-_OUTCOME = (
-    f"CASE WHEN {_AHEAD} AND e.outcome <> 'excluded' THEN CASE WHEN e.outcome = 'pending' AND e.at_us <= :overdue"
-    " THEN 'blind' ELSE 'pending' END ELSE e.outcome END"
-)
-_REASON = (
-    f"CASE WHEN {_AHEAD} AND e.outcome <> 'excluded' THEN CASE WHEN e.outcome = 'pending' AND e.at_us <= :overdue"
-    " THEN 'not_observed' ELSE 'not_due' END ELSE e.reason END"
-)
+_WHEN = f"CASE WHEN {_AHEAD} AND {{open}} THEN CASE WHEN e.outcome = 'pending' AND e.at_us <= :overdue"
+_OUTCOME = f"{_WHEN} THEN 'blind' ELSE 'pending' END ELSE e.outcome END"
+_REASON = f"{_WHEN} THEN 'not_observed' ELSE 'not_due' END ELSE {{reason}} END"
+
+
+def _columns(filters: Filters) -> dict[str, str]:
+    """Return what stands for an event's verdict and proof: what came after a past instant is not seen."""
+    open_, reason = ahead(filters, ":high"), reason_then(filters)
+    found = {"outcome": _OUTCOME.format(open=open_), "reason": _REASON.format(open=open_, reason=reason)}
+    if filters.as_of_us is None:
+        return {**found, "value": "e.value_us", "proof": "e.proof_id"}
+    return {
+        **found,
+        **{n: f"CASE WHEN {UNSEEN} THEN NULL ELSE e.{n}_{s} END" for n, s in (("value", "us"), ("proof", "id"))},
+    }
 
 
 def events(
@@ -104,9 +113,12 @@ def _query(
         "high": window.to_us,
         "overdue": window.until_us - window.slack_us,
     }
+    if filters.as_of_us is not None:
+        where, given["at"] = where + " AND e.start_us <= :at", filters.as_of_us
+    columns = _columns(filters)
     inner = (
-        f"SELECT {_COLUMNS.format(outcome=_OUTCOME, reason=_REASON)}{_FROM} WHERE e.sli = :sli{where} AND"
-        f" ((e.at_us >= :low AND e.at_us <= :high) OR ({_AHEAD} AND e.start_us <= :high AND e.outcome <> 'excluded'))"
+        f"SELECT {_COLUMNS.format(**columns)}{_FROM.format(**columns)} WHERE e.sli = :sli{where} AND"
+        f" ((e.at_us >= :low AND e.at_us <= :high) OR ({_AHEAD} AND e.start_us <= :high AND {ahead(filters, ':high')}))"
     )
     sql = f"SELECT * FROM ({inner}) q WHERE 1 = 1"
     if outcome is not None:

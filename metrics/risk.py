@@ -6,11 +6,13 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Select, and_, select, text
 
 from .definitions import Model
 from .filters import Filters
+from .past import KEY, Past, past_of, rows
 from .sight import View
+from .tables import Crosswalk, FlowInstance, RecordRow, StreamRow, table
 
 
 @dataclass(frozen=True)
@@ -51,36 +53,45 @@ class Money:
     documents: int
 
 
-_LATE = (
-    "SELECT i.flow, t.step, i.anchor_id, i.revision, i.entity, p.platform, r.kind, r.external_id, r.number, cw.customer_id,"
-    " cu.name AS customer_name, t.reason, i.started_us, t.due_us, t.state, i.risk_minor, i.currency"
-    " FROM flow_instance i JOIN flow_step t ON t.flow = i.flow AND t.anchor_id = i.anchor_id AND t.revision = i.revision"
-    " AND t.entity = i.entity AND t.state IN ('lost', 'late') JOIN record r ON r.id = i.anchor_id JOIN stream p ON p.id = i.stream_id"
-    " LEFT JOIN crosswalk cw ON cw.record_id = i.customer_id LEFT JOIN record cu ON cu.id = cw.customer_id"
-    " WHERE i.flow = :flow AND i.state IN ('lost', 'late'){where} ORDER BY t.due_us, i.anchor_id, i.revision, i.entity, t.step"
-)
+_STUCK = ("lost", "late")
+_INSTANCE, _STREAM, _CROSSWALK, _RECORD = (table(m) for m in (FlowInstance, StreamRow, Crosswalk, RecordRow))
+
+
+def _overdue(flow: str, past: Past | None, where: str) -> Select[Any]:
+    then = rows(past, [_INSTANCE.c.flow == flow])
+    i, t, p = then.instance.alias("i"), then.step.alias("t"), _STREAM.alias("p")
+    r, cw, cu = _RECORD.alias("r"), _CROSSWALK.alias("cw"), _RECORD.alias("cu")
+    source = i.join(t, and_(*(t.c[name] == i.c[name] for name in KEY))).join(r, r.c.id == i.c.anchor_id)
+    source = source.join(p, p.c.id == i.c.stream_id).outerjoin(cw, cw.c.record_id == i.c.customer_id)
+    columns = (
+        i.c.flow, t.c.step, i.c.anchor_id, i.c.revision, i.c.entity, p.c.platform, r.c.kind, r.c.external_id, r.c.number,
+        cw.c.customer_id, cu.c.name.label("customer_name"), t.c.reason, i.c.started_us, t.c.due_us, t.c.state, i.c.risk_minor,
+        i.c.currency,
+    )  # fmt: skip
+    stuck = (i.c.flow == flow, i.c.state.in_(_STUCK), t.c.state.in_(_STUCK), text(f"1 = 1{where}"))
+    found = select(*columns).select_from(source.outerjoin(cu, cu.c.id == cw.c.customer_id)).where(*stuck)
+    return found.order_by(t.c.due_us, i.c.anchor_id, i.c.revision, i.c.entity, t.c.step)
 
 
 def late(conn: Connection, model: Model, now_us: int, filters: Filters = Filters()) -> list[LateDocument]:
-    """Return the steps that are overdue and open now, longest overdue first. Superseded revisions are left out."""
-    view = View(conn, model)
+    """Return the steps that are overdue and open now, or were at `as_of_us`, longest overdue first.
+
+    Superseded revisions are left out.
+    """
+    view, past = View(conn, model), past_of(conn, model, filters.as_of_us)
+    where, given = filters.events_where(view, "i")
     found: list[LateDocument] = []
     for flow in model.flows.values():
         if filters.flow not in (None, flow.name):
             continue
-        where, given = _where(view, filters)
         titles = {step.name: step.title for step in flow.steps}
-        rows = conn.execute(text(_LATE.format(where=where)), {"flow": flow.name, **given})
-        found.extend(_document(model, row, titles[row.step], flow.owner) for row in rows)
+        held = conn.execute(_overdue(flow.name, past, where), given)
+        found.extend(_document(model, row, titles[row.step], flow.owner) for row in held)
     newest: dict[tuple[str, int, str, str], int] = {}
     for document in found:
         key = (document.flow, document.anchor_id, document.entity, document.step)
         newest[key] = max(newest.get(key, 0), document.revision)
     return [d for d in found if newest[d.flow, d.anchor_id, d.entity, d.step] == d.revision]
-
-
-def _where(view: View, filters: Filters) -> tuple[str, dict[str, Any]]:
-    return filters.events_where(view, "i")
 
 
 def _document(model: Model, row: Any, title: str, owner: str | None) -> LateDocument:

@@ -283,6 +283,8 @@ def percentiles_of(
 ) -> tuple[int | None, int | None, int | None]:
     """Return p50, p95 and p99 of the signed latency over completed subjects, by linear interpolation. Units: microseconds."""
     where, given = filters.events_where(view, "e")
+    if filters.as_of_us is not None:
+        where, given["at"] = where + " AND e.start_us + e.value_us <= :at AND e.start_us <= :at", filters.as_of_us
     rows = conn.execute(
         text(
             f"SELECT e.value_us FROM sli_event e {filters.events_join()} WHERE e.sli = :sli AND e.at_us >= :from_us"

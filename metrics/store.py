@@ -17,7 +17,7 @@ from sqlalchemy.exc import OperationalError
 
 from .tables import metadata
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 # ANALYZE is never run: with its statistics SQLite reads whole tables to build Bloom filters for joins over a few subjects.
 _PRAGMAS = (
     "PRAGMA journal_mode=WAL",
@@ -60,7 +60,7 @@ class Store:
                 + (
                     "upgrade Tieout"
                     if found and found > SCHEMA_VERSION
-                    else "run `tieout rebuild` with the release that made it"
+                    else "it was made before the first release; move it away and let `tieout up` read everything anew"
                 )
             )
         return store

@@ -12,7 +12,7 @@ class FlowInstance(SQLModel, table=True):
     """One revision of one anchor document, per legal entity, on its way.
 
     `state`: open | done | late | lost | excluded | opening (before watch start) | blind. `money_minor` is its value,
-    `risk_minor` the part not yet proven in the target.
+    `risk_minor` the part not yet proven in the target. `withdrawn_us`: since when nothing is owed any more.
     """
 
     __tablename__ = "flow_instance"
@@ -36,6 +36,7 @@ class FlowInstance(SQLModel, table=True):
     money_minor: int | None = big(null=True)
     risk_minor: int | None = big(null=True)
     currency: str | None = None
+    withdrawn_us: int | None = big(null=True)
 
 
 class FlowStep(SQLModel, table=True):

@@ -15,7 +15,7 @@ import pandas as pd
 from probes.clock import FOREVER
 
 from .arrays import NONE, Array
-from .breaks import breaks, differences, group_breaks
+from .breaks import breaks, delta_of, differences, group_breaks
 from .definitions import Flow, Sli, Step
 from .gather import Frames
 from .reach import reach
@@ -278,7 +278,9 @@ def _instances(flow: Flow, s: pd.DataFrame, steps: pd.DataFrame) -> pd.DataFrame
     complete = latest[needed].max(axis=0)
     money = s["money"].to_numpy()
     covered = np.where(done, money, 0)
-    risk = np.where((money == NONE) | excluded, 0, money - np.where(money == NONE, 0, covered))
+    stale = (steps["reason"].to_numpy().reshape(len(names), count) == "stale_revision").any(axis=0)
+    owed = np.where(stale, delta_of(s, money), money)  # the revision before is in the target already
+    risk = np.where((money == NONE) | excluded, 0, owed - np.where(money == NONE, 0, covered))
     reason = np.where(pd.notna(exclusion), exclusion, "withdrawn")  # what it is outlasts what became of it
     return pd.DataFrame(
         {

@@ -115,6 +115,8 @@ def _polls(conn: Connection, model: Model, sli: Sli, now_us: int, filters: Filte
     window = window_of(View(conn, model), sli, now_us, filters)
     sql = _POLL.format(good=_GOOD[sli.measure or "availability"])
     given: dict[str, Any] = {"low": window.from_us, "high": window.to_us}
+    if filters.as_of_us is not None:
+        sql += " AND u.finished_us <= :high"
     if filters.platform is not None:
         sql, given["platform"] = sql + " AND p.platform = :platform", filters.platform
     rows = [_poll_row(sli, row._mapping) for row in conn.execute(text(sql), given)]

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, func, select
 
+from metrics.past import Past, break_rows, exception_rows
 from metrics.tables import BreakRow, ExceptionRow, table
 
 from .heads import RECORD, STREAM, Customer, Head, customers, heads
@@ -78,35 +79,36 @@ def breaks(
     after: str | None = None,
 ) -> Listing[Break]:
     """Return breaks, the oldest first; `since_us` keeps those found from then on."""
-    wanted = [*conditions(conn, where, BREAK), *_stand(BREAK.c.closed_us, open_only)]
-    wanted += [] if kind is None else [BREAK.c.kind == kind]
-    wanted += [] if check is None else [BREAK.c.check_name == check]
-    wanted += [] if since_us is None else [BREAK.c.since_us >= since_us]
-    total = conn.execute(select(func.count()).select_from(BREAK).where(*wanted)).scalar_one()
+    inside = conditions(conn, where, BREAK)
+    inside += [] if kind is None else [BREAK.c.kind == kind]
+    inside += [] if check is None else [BREAK.c.check_name == check]
+    inside += [] if since_us is None else [BREAK.c.since_us >= since_us]
+    shown = break_rows(where.past, inside)
+    wanted = _stand(shown.c.closed_us, open_only)
+    total = conn.execute(select(func.count()).select_from(shown).where(*wanted)).scalar_one()
     names = ("since_us", "check_name", "subject_id", "revision", "entity", "kind", "field")
-    order = [BREAK.c[n] for n in names]
+    order = [shown.c[n] for n in names]
     if after is not None:
         wanted.append(beyond(order, decode(after, (int, str, int, int, str, str, str)), [False] * len(order)))
-    rows = conn.execute(select(BREAK).where(*wanted).order_by(*order).limit(limit + 1)).all()
+    rows = conn.execute(select(shown).where(*wanted).order_by(*order).limit(limit + 1)).all()
     return page(_breaks(conn, rows), limit, total, lambda b: tuple(getattr(b, n) for n in names))
 
 
-def breaks_of(conn: Connection, record_ids: Iterable[int]) -> list[Break]:
+def breaks_of(conn: Connection, record_ids: Iterable[int], past: Past | None = None) -> list[Break]:
     """Return every break, open and closed, in which one of these records is a side."""
     ids = sorted(set(record_ids))
-    rows = conn.execute(
-        select(BREAK).where(BREAK.c.subject_id.in_(ids) | BREAK.c.counterpart_id.in_(ids)).limit(500)
-    ).all()
+    shown = break_rows(past, [BREAK.c.subject_id.in_(ids) | BREAK.c.counterpart_id.in_(ids)])
+    rows = conn.execute(select(shown).limit(500)).all()
     return sorted(_breaks(conn, rows), key=lambda b: (b.closed_us is not None, b.since_us, b.kind, b.field))
 
 
 def break_counts(conn: Connection, where: Narrow = EVERYTHING) -> list[BreakCount]:
     """Return the open breaks by check and kind, the most first."""
-    wanted = [*conditions(conn, where, BREAK), BREAK.c.closed_us.is_(None)]
-    columns = (BREAK.c.check_name, BREAK.c.kind, BREAK.c.currency)
-    statement = select(*columns, func.count().label("n"), func.sum(BREAK.c.money_minor).label("money"))
+    shown = break_rows(where.past, conditions(conn, where, BREAK)).c
+    columns = (shown.check_name, shown.kind, shown.currency)
+    statement = select(*columns, func.count().label("n"), func.sum(shown.money_minor).label("money"))
     counts: dict[tuple[str, str], tuple[int, dict[str, int]]] = {}
-    for row in conn.execute(statement.where(*wanted).group_by(*columns)):
+    for row in conn.execute(statement.where(shown.closed_us.is_(None)).group_by(*columns)):
         count, money = counts.get((row.check_name, row.kind), (0, {}))
         if row.currency is not None and row.money is not None:
             money[row.currency] = int(row.money)
@@ -125,22 +127,24 @@ def exceptions(
     after: str | None = None,
 ) -> Listing[Trouble]:
     """Return exceptions, the oldest first. A legal entity or customer is that of the document concerned."""
-    wanted = _exception_conditions(conn, where) + _stand(EXCEPTION.c.closed_us, open_only)
-    wanted += [] if kind is None else [EXCEPTION.c.kind == kind]
-    total = conn.execute(select(func.count()).select_from(EXCEPTION).where(*wanted)).scalar_one()
-    order = [EXCEPTION.c.since_us, EXCEPTION.c.fingerprint, EXCEPTION.c.subject_id]
+    inside = _exception_conditions(conn, where) + ([] if kind is None else [EXCEPTION.c.kind == kind])
+    shown = exception_rows(where.past, inside)
+    wanted = _stand(shown.c.closed_us, open_only)
+    total = conn.execute(select(func.count()).select_from(shown).where(*wanted)).scalar_one()
+    order = [shown.c.since_us, shown.c.fingerprint, shown.c.subject_id]
     if after is not None:
         wanted.append(beyond(order, decode(after, (int, str, int)), [False] * 3))
-    statement = select(EXCEPTION, STREAM.c.platform).join(STREAM, STREAM.c.id == EXCEPTION.c.stream_id)
+    statement = select(shown, STREAM.c.platform).join(STREAM, STREAM.c.id == shown.c.stream_id)
     rows = conn.execute(statement.where(*wanted).order_by(*order).limit(limit + 1)).all()
     return page(_troubles(conn, rows), limit, total, lambda t: (t.since_us, t.fingerprint, t.subject_id))
 
 
-def exceptions_of(conn: Connection, record_ids: Iterable[int]) -> list[Trouble]:
+def exceptions_of(conn: Connection, record_ids: Iterable[int], past: Past | None = None) -> list[Trouble]:
     """Return every exception, open and closed, about one of these records."""
     ids = sorted(set(record_ids))
-    statement = select(EXCEPTION, STREAM.c.platform).join(STREAM, STREAM.c.id == EXCEPTION.c.stream_id)
-    rows = conn.execute(statement.where(EXCEPTION.c.document_id.in_(ids) | EXCEPTION.c.subject_id.in_(ids)).limit(500))
+    shown = exception_rows(past, [EXCEPTION.c.document_id.in_(ids) | EXCEPTION.c.subject_id.in_(ids)])
+    statement = select(shown, STREAM.c.platform).join(STREAM, STREAM.c.id == shown.c.stream_id)
+    rows = conn.execute(statement.limit(500))
     return sorted(_troubles(conn, rows.all()), key=lambda t: (t.closed_us is not None, t.since_us, t.fingerprint))
 
 

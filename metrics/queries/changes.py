@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Table, func, select
 
 from metrics.tables import PollRun, SliEvent, table
 
@@ -50,25 +50,24 @@ class Outage:
 def changes(conn: Connection, since_us: int, now_us: int, where: Narrow = EVERYTHING) -> list[Turned]:
     """Return what turned in (since, now], by kind of change and definition."""
     found: list[Turned] = []
+
+    def span(at: ColumnElement[Any]) -> list[ColumnElement[bool]]:
+        return [at > since_us, at <= now_us]
+
+    def opened(rows: Table) -> list[ColumnElement[bool]]:
+        return [*span(rows.c.since_us), rows.c.closed_us.is_(None) | (rows.c.closed_us > now_us)]
+
     for outcome in ("bad", "good"):
-        bounds = [EVENT.c.outcome == outcome, EVENT.c.at_us > since_us, EVENT.c.at_us <= now_us]
+        bounds = [EVENT.c.outcome == outcome, *span(EVENT.c.at_us)]
         found += _turned(conn, f"decided_{outcome}", EVENT, EVENT.c.sli, bounds, where)
-    found += _turned(conn, "corrected", EVENT, EVENT.c.sli, [EVENT.c.corrected_us > since_us], where)
-    found += _turned(
-        conn, "break_opened", BREAK, BREAK.c.kind, [BREAK.c.since_us > since_us, BREAK.c.closed_us.is_(None)], where
-    )
-    found += _turned(conn, "break_closed", BREAK, BREAK.c.kind, [BREAK.c.closed_us > since_us], where)
-    found += _turned(
-        conn,
-        "completed",
-        INSTANCE,
-        INSTANCE.c.flow,
-        [INSTANCE.c.completed_us > since_us, INSTANCE.c.state == "done"],
-        where,
-    )
-    if where == EVERYTHING:
-        found += _counted(conn, "exception_opened", [EXCEPTION.c.since_us > since_us, EXCEPTION.c.closed_us.is_(None)])
-        found += _counted(conn, "exception_closed", [EXCEPTION.c.closed_us > since_us])
+    found += _turned(conn, "corrected", EVENT, EVENT.c.sli, span(EVENT.c.corrected_us), where)
+    found += _turned(conn, "break_opened", BREAK, BREAK.c.kind, opened(BREAK), where)
+    found += _turned(conn, "break_closed", BREAK, BREAK.c.kind, span(BREAK.c.closed_us), where)
+    done = [*span(INSTANCE.c.completed_us), INSTANCE.c.state == "done"]
+    found += _turned(conn, "completed", INSTANCE, INSTANCE.c.flow, done, where)
+    if where.everywhere:
+        found += _counted(conn, "exception_opened", opened(EXCEPTION))
+        found += _counted(conn, "exception_closed", span(EXCEPTION.c.closed_us))
     return found
 
 
@@ -105,9 +104,11 @@ def _counted(conn: Connection, what: str, bounds: Sequence[ColumnElement[bool]])
     return [Turned(what, r.kind, r.n, {}) for r in conn.execute(statement.order_by(EXCEPTION.c.kind))]
 
 
-def outages(conn: Connection, since_us: int) -> list[Outage]:
-    """Return the streams whose polls failed since then, those still failing first."""
+def outages(conn: Connection, since_us: int, until_us: int | None = None) -> list[Outage]:
+    """Return the streams whose polls failed since then, those still failing (at `until_us`, or now) first."""
     polls = (RUN.c.kind == "changes") & (RUN.c.status != "running")
+    if until_us is not None:
+        polls = polls & (RUN.c.finished_us <= until_us)
     bad = (
         select(
             RUN.c.stream_id,

@@ -12,9 +12,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, func, select
 
+from metrics.past import Past, break_rows, existed, rows
 from metrics.tables import FlowInstance, table
 
-from .breaks import BREAK
 from .flows import STUCK
 from .heads import CROSSWALK, RECORD, STREAM, Head, bodies, head_rows, heads, to_heads
 from .narrow import Narrow, customer_records, sums
@@ -75,13 +75,13 @@ def customers_list(
     after: str | None = None,
 ) -> Listing[CustomerRow]:
     """Return customers, those with most stuck documents first, then by name."""
-    rows = [r for r in _all(conn, where) if _matches(r, text) and (not trouble_only or r.stuck or r.breaks)]
-    rows.sort(key=_order)
-    total = len(rows)
+    found = [r for r in _all(conn, where) if _matches(r, text) and (not trouble_only or r.stuck or r.breaks)]
+    found.sort(key=_order)
+    total = len(found)
     if after is not None:
         last = tuple(decode(after, (int, int, str, int)))
-        rows = [r for r in rows if _order(r) > last]
-    return page(rows[: limit + 1], limit, total, _order)
+        found = [r for r in found if _order(r) > last]
+    return page(found[: limit + 1], limit, total, _order)
 
 
 def _order(row: CustomerRow) -> tuple[int, int, str, int]:
@@ -108,13 +108,15 @@ def _all(conn: Connection, where: Narrow) -> list[CustomerRow]:
         RECORD.c.external_id,
         STREAM.c.platform,
     )
-    alive = (RECORD.c.kind == "customer") & RECORD.c.deleted_us.is_(None)
+    gone = RECORD.c.deleted_us.is_(None)
+    here = [gone] if where.past is None else [gone | (RECORD.c.deleted_us > where.past.at_us)]
+    alive = [RECORD.c.kind == "customer", *here, *existed(where.past, RECORD)]
     members: dict[int, list[Any]] = {}
-    for row in conn.execute(select(*columns).select_from(joined).where(alive).order_by(RECORD.c.id)):
+    for row in conn.execute(select(*columns).select_from(joined).where(*alive).order_by(RECORD.c.id)):
         members.setdefault(row.owner, []).append(row)
-    totals = _totals(conn, {r.id: owner for owner, rows in members.items() for r in rows})
-    found = [(_row(owner, rows, totals.get(owner, _Sum())), rows) for owner, rows in members.items()]
-    return [row for row, rows in found if _wanted(row, rows, where)]
+    totals = _totals(conn, {r.id: owner for owner, held in members.items() for r in held}, where.past)
+    found = [(_row(owner, held, totals.get(owner, _Sum())), held) for owner, held in members.items()]
+    return [row for row, held in found if _wanted(row, held, where)]
 
 
 def _wanted(row: CustomerRow, records: list[Any], where: Narrow) -> bool:
@@ -142,12 +144,12 @@ def _row(owner: int, records: list[Any], total: _Sum) -> CustomerRow:
     )
 
 
-def _totals(conn: Connection, owner: Mapping[int, int]) -> dict[int, _Sum]:
+def _totals(conn: Connection, owner: Mapping[int, int], past: Past | None) -> dict[int, _Sum]:
     totals: dict[int, _Sum] = {}
     columns = ("anchor_id", "customer_id", "state", "currency", "risk_minor")
-    statement = select(*(INSTANCE.c[n] for n in columns)).where(
-        INSTANCE.c.state.in_(("open", *STUCK)), INSTANCE.c.customer_id.is_not(None)
-    )
+    then = rows(past, [INSTANCE.c.customer_id.is_not(None)])
+    shown = then.instance.c
+    statement = select(*(shown[n] for n in columns)).where(shown.state.in_(("open", *STUCK)), *then.left)
     for row in conn.execute(statement):
         total = totals.setdefault(owner.get(row.customer_id, row.customer_id), _Sum())
         if row.state == "open":
@@ -156,21 +158,18 @@ def _totals(conn: Connection, owner: Mapping[int, int]) -> dict[int, _Sum]:
             # One document can be late on two flows: its larger part counts, once.
             former = total.risk.get(row.anchor_id, (None, None))[1]
             total.risk[row.anchor_id] = (row.currency, max(row.risk_minor or 0, former or 0))
-    counts = (
-        select(BREAK.c.customer_id, func.count().label("n"))
-        .where(BREAK.c.closed_us.is_(None))
-        .group_by(BREAK.c.customer_id)
-    )
-    for row in conn.execute(counts):
+    broken = break_rows(past).c
+    counts = select(broken.customer_id, func.count().label("n")).where(broken.closed_us.is_(None))
+    for row in conn.execute(counts.group_by(broken.customer_id)):
         if row.customer_id is not None:
             totals.setdefault(owner.get(row.customer_id, row.customer_id), _Sum()).breaks += row.n
     return totals
 
 
-def customer_page(conn: Connection, customer_id: int) -> CustomerPage | None:
+def customer_page(conn: Connection, customer_id: int, past: Past | None = None) -> CustomerPage | None:
     """Return one customer by the identity the list gives, None when no such customer record was ever seen."""
     ids = customer_records(conn, customer_id)
-    known = heads(conn, ids)
+    known = heads(conn, ids, past)
     if not known:
         return None
     shown = bodies(conn, known)
@@ -179,13 +178,15 @@ def customer_page(conn: Connection, customer_id: int) -> CustomerPage | None:
     names.sort(key=lambda k: (k.record.platform, k.record.external_id))
     first = known.get(customer_id) or next(iter(known.values()))
     segment = next((k.attributes["segment"] for k in names if k.attributes.get("segment")), None)
-    return CustomerPage(customer_id, first.customer_name or first.label, segment, names, _kinds(conn, ids))
+    return CustomerPage(customer_id, first.customer_name or first.label, segment, names, _kinds(conn, ids, past))
 
 
-def _kinds(conn: Connection, ids: list[int]) -> dict[tuple[str, str], int]:
-    statement = select(RECORD.c.kind, RECORD.c.state, func.count().label("n")).where(RECORD.c.customer_id.in_(ids))
-    rows = conn.execute(statement.group_by(RECORD.c.kind, RECORD.c.state))
-    return {(r.kind, r.state or "unknown"): r.n for r in rows if r.kind != "customer"}
+def _kinds(conn: Connection, ids: list[int], past: Past | None) -> dict[tuple[str, str], int]:
+    statement = select(RECORD.c.kind, RECORD.c.state, func.count().label("n")).where(
+        RECORD.c.customer_id.in_(ids), *existed(past, RECORD)
+    )
+    counted = conn.execute(statement.group_by(RECORD.c.kind, RECORD.c.state))
+    return {(r.kind, r.state or "unknown"): r.n for r in counted if r.kind != "customer"}
 
 
 def documents_of(
@@ -194,11 +195,13 @@ def documents_of(
     *,
     kind: str | None = None,
     state: str | None = None,
+    past: Past | None = None,
     limit: int = 100,
     after: str | None = None,
 ) -> Listing[Head]:
     """Return the customer's documents on all platforms, the newest first."""
     wanted = [RECORD.c.customer_id.in_(customer_records(conn, customer_id)), RECORD.c.kind != "customer"]
+    wanted += existed(past, RECORD)
     wanted += [] if kind is None else [RECORD.c.kind == kind]
     wanted += [] if state is None else [RECORD.c.state.is_(None) if state == "unknown" else RECORD.c.state == state]
     total = conn.execute(select(func.count()).select_from(RECORD).where(*wanted)).scalar_one()
@@ -206,9 +209,9 @@ def documents_of(
     if after is not None:
         wanted.append(beyond([stamp, RECORD.c.id], decode(after, (int, int)), [True, False]))
     statement: Select[Any] = head_rows().where(*wanted).order_by(stamp.desc(), RECORD.c.id).limit(limit + 1)
-    rows: list[Row[Any]] = list(conn.execute(statement))
+    held: list[Row[Any]] = list(conn.execute(statement))
     return page(
-        to_heads(conn, rows),
+        to_heads(conn, held),
         limit,
         total,
         lambda h: (h.created_us if h.created_us is not None else h.first_observed_us, h.id),

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from metrics.keys import record_id
-from metrics.tables import Lookup, SliEvent, table
+from metrics.past import Past
+from metrics.tables import FlowInstance, Lookup, SliEvent, table
 from probes.record import Record
 
 from .breaks import Break, Trouble, breaks_of, exceptions_of
@@ -22,7 +24,7 @@ from .history import Version, fields, happenings, versions
 from .references import Named, references
 from .timeline import Moment, timeline
 
-EVENT, LOOKUP = table(SliEvent), table(Lookup)
+EVENT, LOOKUP, INSTANCE = table(SliEvent), table(Lookup), table(FlowInstance)
 # Not a step of anybody's document: shared by thousands of them.
 SHARED = ("customer", "contact", "product", "price", "user", "accounting_period")
 
@@ -75,30 +77,35 @@ class Document:
     timeline: list[Moment]
 
 
-def document(conn: Connection, platform: str, kind: str, external_id: str, now_us: int) -> Document | None:
-    """Return the document under a platform's own id, None when no poll has ever shown it."""
+def document(
+    conn: Connection, platform: str, kind: str, external_id: str, now_us: int, past: Past | None = None
+) -> Document | None:
+    """Return the document under a platform's own id, None when no poll has ever shown it, or none that existed then.
+
+    With `past` its story ends then; the record itself is shown as newest known.
+    """
     identity = record_id(platform, kind, external_id)
-    head = heads(conn, [identity]).get(identity)
-    return None if head is None else _document(conn, head, now_us)
+    head = heads(conn, [identity], past).get(identity)
+    return None if head is None else _document(conn, head, now_us, past)
 
 
-def _document(conn: Connection, head: Head, now_us: int) -> Document:
-    flows = instances_of(conn, head.id)
-    named = references(conn, head.id)
+def _document(conn: Connection, head: Head, now_us: int, past: Past | None) -> Document:
+    flows = instances_of(conn, [head.id], past)
+    named = references(conn, head.id, past=past)
     body = bodies(conn, [head.id]).get(head.id)
     around = related(head, flows, named)
     return Document(
         head=head,
         body=body,
         fields=fields(body) if body else {},
-        versions=versions(conn, head.id),
+        versions=versions(conn, head.id, past=past),
         references=named,
         flows=flows,
-        verdicts=verdicts_of(conn, [head.id]),
-        breaks=breaks_of(conn, [head.id]),
-        exceptions=exceptions_of(conn, [head.id]),
-        asked=_asked(conn, [head.id, *(i.anchor_id for i, _ in flows)]),
-        timeline=_timeline(conn, around, flows, now_us),
+        verdicts=verdicts_of(conn, [head.id], past=past),
+        breaks=breaks_of(conn, [head.id], past),
+        exceptions=exceptions_of(conn, [head.id], past),
+        asked=[a for a in _asked(conn, [head.id, *(i.anchor_id for i, _ in flows)]) if a.asked_us <= now_us],
+        timeline=_timeline(conn, around, flows, now_us, past),
     )
 
 
@@ -113,24 +120,45 @@ def related(head: Head, flows: Sequence[tuple[Instance, Sequence[Step]]], named:
 
 
 def _timeline(
-    conn: Connection, ids: set[int], flows: Sequence[tuple[Instance, Sequence[Step]]], now_us: int
+    conn: Connection, ids: set[int], flows: Sequence[tuple[Instance, Sequence[Step]]], now_us: int, past: Past | None
 ) -> list[Moment]:
-    known = heads(conn, ids)
-    happened = [h for batch in chunks(known.values()) for h in happenings(conn, batch)]
+    known = heads(conn, ids, past)
+    happened = [h for batch in chunks(known.values()) for h in happenings(conn, batch, past)]
     return timeline(known, happened, flows, now_us)
 
 
-def verdicts_of(conn: Connection, ids: Iterable[int], limit: int = 200) -> list[Verdict]:
-    """Return the SLI verdicts of which one of these records is the subject or the proof."""
+def verdicts_of(conn: Connection, ids: Iterable[int], limit: int = 200, past: Past | None = None) -> list[Verdict]:
+    """Return the SLI verdicts of which one of these records is the subject or the proof; with `past` as they stood."""
     wanted = sorted(set(ids))
     about = EVENT.c.anchor_id.in_(wanted) | EVENT.c.proof_id.in_(wanted)
-    rows = conn.execute(select(EVENT).where(about).order_by(EVENT.c.at_us.desc()).limit(limit)).all()
-    known = heads(conn, (i for r in rows for i in (r.anchor_id, r.proof_id) if i is not None))
+    same = [INSTANCE.c[n] == EVENT.c[n] for n in ("anchor_id", "revision", "entity")]
+    left = select(func.min(INSTANCE.c.withdrawn_us)).where(*same).scalar_subquery().label("withdrawn_us")
+    found = conn.execute(select(EVENT, left).where(about).order_by(EVENT.c.at_us.desc()).limit(limit)).mappings()
+    rows = [dict(r) if past is None else cut for r in found if past is None or (cut := _cut(dict(r), past.at_us))]
+    known = heads(conn, (i for r in rows for i in (r["anchor_id"], r["proof_id"]) if i is not None))
     names = [n for n in Verdict.__slots__ if n not in ("anchor", "proof")]
     return [
-        Verdict(**{n: getattr(r, n) for n in names}, anchor=known.get(r.anchor_id), proof=known.get(r.proof_id))
+        Verdict(**{n: r[n] for n in names}, anchor=known.get(r["anchor_id"]), proof=known.get(r["proof_id"]))
         for r in rows
     ]
+
+
+_UNSEEN = {"value_us": None, "proof_id": None, "corrected_us": None}
+
+
+def _cut(row: dict[str, Any], at_us: int) -> dict[str, Any]:
+    """Return a verdict as it stood at an instant, empty when its clock had not begun; as `metrics.listing` lists it."""
+    if row["start_us"] is not None and row["start_us"] > at_us:
+        return {}
+    later = row["value_us"] is not None and row["start_us"] + row["value_us"] > at_us
+    if row["at_us"] is not None and row["at_us"] > at_us:
+        gone = row["reason"] != "withdrawn" or (row["withdrawn_us"] is not None and row["withdrawn_us"] <= at_us)
+        if row["outcome"] == "excluded" and gone:
+            return row
+        return {**row, **_UNSEEN, "outcome": "pending", "reason": "not_due"}
+    if not later:
+        return row
+    return {**row, **_UNSEEN, "reason": "missing" if row["reason"] == "late" else row["reason"]}
 
 
 def _asked(conn: Connection, subjects: Iterable[int]) -> list[Asked]:

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, select
 
 from metrics.keys import key_id
+from metrics.past import Past, existed
 from metrics.tables import RecordKey, table
 from probes.record import key
 
 from .customers import customers_list
 from .heads import RECORD, STREAM, Head, chunks, head_rows, heads, to_heads
-from .narrow import EVERYTHING
+from .narrow import Narrow
 
 KEY = table(RecordKey)
 # Key identities are hashes, so the least ones are a fair sample of which key names this store knows.
@@ -36,16 +37,19 @@ class Hit:
     exact: bool
 
 
-def find(conn: Connection, text: str, limit: int = 50) -> list[Hit]:
-    """Return the records that a text names, exact matches first, customers by the beginning of their name last."""
+def find(conn: Connection, text: str, limit: int = 50, past: Past | None = None) -> list[Hit]:
+    """Return the records that a text names, exact matches first, customers by the beginning of their name last.
+
+    With `past` those that existed then.
+    """
     asked = text.strip()
     if not asked:
         return []
     hits: dict[int, Hit] = {}
     for values, exact in (([asked], True), (spellings(asked), False)):
-        for hit in (*_by_column(conn, values, exact), *_by_key(conn, values, exact)):
+        for hit in (*_by_column(conn, values, exact, past), *_by_key(conn, values, exact, past)):
             hits.setdefault(hit.head.id, hit)
-    for hit in _by_name(conn, asked, limit):
+    for hit in _by_name(conn, asked, limit, past):
         hits.setdefault(hit.head.id, hit)
     return list(hits.values())[:limit]
 
@@ -66,24 +70,25 @@ def _salesforce_suffix(short: str) -> str:
     return "".join(_CHECK[sum(1 << i for i, c in enumerate(b) if c in string.ascii_uppercase)] for b in blocks)
 
 
-def _by_column(conn: Connection, values: Sequence[str], exact: bool, limit: int = 200) -> list[Hit]:
+def _by_column(conn: Connection, values: Sequence[str], exact: bool, past: Past | None, limit: int = 200) -> list[Hit]:
     found = []
     for name, column in (("id", RECORD.c.external_id), ("number", RECORD.c.number)):
-        rows = conn.execute(head_rows().where(column.in_(values)).order_by(RECORD.c.id).limit(limit)).all()
+        named = head_rows().where(column.in_(values), *existed(past, RECORD))
+        rows = conn.execute(named.order_by(RECORD.c.id).limit(limit)).all()
         found += [
             Hit(h, name, (h.external_id if name == "id" else h.number) or "", exact) for h in to_heads(conn, rows)
         ]
     return found
 
 
-def _by_key(conn: Connection, values: Sequence[str], exact: bool) -> list[Hit]:
+def _by_key(conn: Connection, values: Sequence[str], exact: bool, past: Past | None) -> list[Hit]:
     texts = {key(*name, value) for name in _key_names(conn) for value in values}
     ids = {key_id(t): t for t in texts}
     owners: dict[int, str] = {}
     for batch in chunks(ids):
         for row in conn.execute(select(KEY.c.record_id, KEY.c.key).where(KEY.c.key_id.in_(batch))):
             owners.setdefault(row.record_id, row.key)
-    known = heads(conn, owners)
+    known = heads(conn, owners, past)
     return [Hit(head, "key", owners[i].partition("/")[2], exact) for i, head in sorted(known.items())]
 
 
@@ -98,9 +103,9 @@ def _key_names(conn: Connection) -> Iterable[tuple[str, str, str]]:
     return names | {(s.platform, s.kind, "number") for s in streams}
 
 
-def _by_name(conn: Connection, text: str, limit: int) -> list[Hit]:
-    listing = customers_list(conn, EVERYTHING, text=text, limit=limit)
-    known = heads(conn, (row.id for row in listing.items))
+def _by_name(conn: Connection, text: str, limit: int, past: Past | None) -> list[Hit]:
+    listing = customers_list(conn, Narrow(past=past), text=text, limit=limit)
+    known = heads(conn, (row.id for row in listing.items), past)
     fits = [(not row.name.casefold().startswith(text.casefold()), row) for row in listing.items if row.id in known]
     ordered = sorted(fits, key=lambda f: (f[0], f[1].name.casefold()))
     return [Hit(known[row.id], "name", row.name, row.name.casefold() == text.casefold()) for _, row in ordered]

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import ColumnElement, Connection, Row, and_, case, func, select
 
+from metrics.past import KEY, Past, Rows, rows
 from metrics.tables import FlowInstance, FlowStep, table
 
 from .heads import Head, chunks, heads
@@ -21,7 +22,6 @@ from .pages import Listing, beyond, decode, page
 INSTANCE, STEP = table(FlowInstance), table(FlowStep)
 STUCK = ("late", "lost")
 _URGENCY = {"lost": 0, "late": 1, "blind": 2, "open": 3}
-_KEY = ("flow", "anchor_id", "revision", "entity")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +96,10 @@ def states(
     conn: Connection, where: Narrow = EVERYTHING, from_us: int | None = None, to_us: int | None = None
 ) -> dict[str, dict[str, int]]:
     """Return for each flow how many instances are in each state."""
-    statement = select(INSTANCE.c.flow, INSTANCE.c.state, func.count().label("n"))
-    statement = statement.where(*conditions(conn, where, INSTANCE), *started(from_us, to_us))
+    then = rows(where.past, [*conditions(conn, where, INSTANCE), *started(from_us, to_us)])
+    by = (then.instance.c.flow, then.instance.c.state)
     found: dict[str, dict[str, int]] = {}
-    for row in conn.execute(statement.group_by(INSTANCE.c.flow, INSTANCE.c.state)):
+    for row in conn.execute(select(*by, func.count().label("n")).where(*then.left).group_by(*by)):
         found.setdefault(row.flow, {})[row.state] = row.n
     return found
 
@@ -113,37 +113,35 @@ def funnel(
     to_us: int | None = None,
 ) -> list[FunnelStep]:
     """Return the steps in the given order with how many documents stand in each state, and their money at risk."""
-    statement = (
-        select(
-            STEP.c.step,
-            STEP.c.state,
-            INSTANCE.c.currency,
-            func.count().label("n"),
-            func.sum(func.coalesce(INSTANCE.c.risk_minor, 0)).label("money"),
-        )
-        .join(INSTANCE, _same())
-        .where(INSTANCE.c.flow == flow, *conditions(conn, where, INSTANCE), *started(from_us, to_us), _watched())
-        .group_by(STEP.c.step, STEP.c.state, INSTANCE.c.currency)
-    )
-    rows = conn.execute(statement).all()
-    return [_funnel_step(name, [r for r in rows if r.step == name]) for name in order]
+    then = _begun(conn, flow, where, from_us, to_us)
+    step, instance = then.step.c, then.instance.c
+    by = (step.step, step.state, instance.currency)
+    money = func.sum(func.coalesce(instance.risk_minor, 0)).label("money")
+    statement = select(*by, func.count().label("n"), money).join_from(then.step, then.instance, _same(then))
+    held = conn.execute(statement.where(*then.left, _watched(then)).group_by(*by)).all()
+    return [_funnel_step(name, [r for r in held if r.step == name]) for name in order]
 
 
-def _funnel_step(name: str, rows: Sequence[Row[Any]]) -> FunnelStep:
+def _funnel_step(name: str, held: Sequence[Row[Any]]) -> FunnelStep:
     counts: dict[str, int] = {}
-    for row in rows:
+    for row in held:
         counts[row.state] = counts.get(row.state, 0) + row.n
-    money = {state: sums((r.currency, int(r.money)) for r in rows if r.state == state) for state in counts}
+    money = {state: sums((r.currency, int(r.money)) for r in held if r.state == state) for state in counts}
     return FunnelStep(name, counts, money)
 
 
-def _same() -> ColumnElement[bool]:
-    return and_(*(STEP.c[k] == INSTANCE.c[k] for k in _KEY))
+def _begun(conn: Connection, flow: str | None, where: Narrow, from_us: int | None, to_us: int | None) -> Rows:
+    wanted = [*conditions(conn, where, INSTANCE), *started(from_us, to_us)]
+    return rows(where.past, wanted if flow is None else [INSTANCE.c.flow == flow, *wanted])
 
 
-def _watched() -> ColumnElement[bool]:
+def _same(then: Rows) -> ColumnElement[bool]:
+    return and_(*(then.step.c[k] == then.instance.c[k] for k in KEY))
+
+
+def _watched(then: Rows) -> ColumnElement[bool]:
     # Opening balance and excluded documents are on no way that could be late.
-    return INSTANCE.c.state.not_in(("opening", "excluded"))
+    return then.instance.c.state.not_in(("opening", "excluded"))
 
 
 def instances(
@@ -160,42 +158,53 @@ def instances(
     after: str | None = None,
 ) -> Listing[Instance]:
     """Return instances, the most urgent first. With `step` and `step_state`: those that the funnel counts there."""
-    wanted = [*conditions(conn, where, INSTANCE), *started(from_us, to_us)]
-    wanted += [] if flow is None else [INSTANCE.c.flow == flow]
-    wanted += [INSTANCE.c.state.in_(state)] if state else []
-    statement = select(INSTANCE)
+    then = _begun(conn, flow, where, from_us, to_us)
+    wanted = list(then.left)
+    shown = then.instance.c
+    wanted += [shown.state.in_(state)] if state else []
+    statement = select(then.instance)
     if step is not None:
-        statement = statement.join(STEP, _same())
-        wanted += [STEP.c.step == step, _watched()] + ([STEP.c.state == step_state] if step_state else [])
+        at = then.step.c
+        statement = statement.join(then.step, _same(then))
+        wanted += [at.step == step, _watched(then)] + ([at.state == step_state] if step_state else [])
     total = conn.execute(select(func.count()).select_from(statement.where(*wanted).subquery())).scalar_one()
-    urgency = case(_URGENCY, value=INSTANCE.c.state, else_=len(_URGENCY))
-    due = func.coalesce(INSTANCE.c.due_us, 0)
-    order = [urgency, due, INSTANCE.c.flow, INSTANCE.c.anchor_id, INSTANCE.c.revision, INSTANCE.c.entity]
+    urgency = case(_URGENCY, value=shown.state, else_=len(_URGENCY))
+    due = func.coalesce(shown.due_us, 0)
+    order = [urgency, due, shown.flow, shown.anchor_id, shown.revision, shown.entity]
     if after is not None:
         wanted.append(beyond(order, decode(after, (int, int, str, int, int, str)), [False] * 6))
-    rows = conn.execute(statement.where(*wanted).order_by(*order).limit(limit + 1)).all()
-    return page(_instances(conn, rows), limit, total, _sort)
+    held = conn.execute(statement.where(*wanted).order_by(*order).limit(limit + 1)).all()
+    return page(_instances(conn, held), limit, total, _sort)
 
 
 def _sort(i: Instance) -> tuple[int, int, str, int, int, str]:
     return _URGENCY.get(i.state, len(_URGENCY)), i.due_us or 0, i.flow, i.anchor_id, i.revision, i.entity
 
 
-def instances_of(conn: Connection, record_id: int) -> list[tuple[Instance, list[Step]]]:
-    """Return the instances in which a record is the anchor or did a step, each with all its steps."""
-    keys = {
-        tuple(r) for r in conn.execute(select(*(INSTANCE.c[k] for k in _KEY)).where(INSTANCE.c.anchor_id == record_id))
-    }
-    keys |= {tuple(r) for r in conn.execute(select(*(STEP.c[k] for k in _KEY)).where(STEP.c.record_id == record_id))}
-    anchors = {k[1] for k in keys}
-    rows = [r for b in chunks(anchors) for r in conn.execute(select(INSTANCE).where(INSTANCE.c.anchor_id.in_(b)))]
-    steps = [r for b in chunks(anchors) for r in conn.execute(select(STEP).where(STEP.c.anchor_id.in_(b)))]
-    found = [i for i in _instances(conn, rows) if _key(i) in keys]
-    return [(i, [to_step(s) for s in steps if _key(s) == _key(i)]) for i in sorted(found, key=_key)]
+def instances_of(
+    conn: Connection, record_ids: Iterable[int], past: Past | None = None
+) -> list[tuple[Instance, list[Step]]]:
+    """Return the instances in which one of these records is the anchor or did a step, each with all its steps."""
+    ids = set(record_ids)
+    done = [r for b in chunks(ids) for r in conn.execute(select(STEP.c.anchor_id).where(STEP.c.record_id.in_(b)))]
+    held: list[Row[Any]] = []
+    steps: dict[tuple[Any, ...], list[Step]] = {}
+    for batch in chunks(sorted(ids | {r.anchor_id for r in done})):
+        then = rows(past, [INSTANCE.c.anchor_id.in_(batch)])
+        held += conn.execute(select(then.instance).where(*then.left))
+        told = select(then.step).where(then.step.c.anchor_id.in_(batch)).order_by(then.step.c.step)
+        for row in conn.execute(told):
+            steps.setdefault(_key(row), []).append(to_step(row))
+    found = [i for i in _instances(conn, held) if i.anchor_id in ids or _did(steps.get(_key(i), ()), ids)]
+    return [(i, steps.get(_key(i), [])) for i in sorted(found, key=_key)]
+
+
+def _did(steps: Iterable[Step], ids: set[int]) -> bool:
+    return any(s.record_id in ids for s in steps)
 
 
 def _key(row: Any) -> tuple[Any, ...]:
-    return tuple(getattr(row, k) for k in _KEY)
+    return tuple(getattr(row, k) for k in KEY)
 
 
 def to_step(row: Row[Any]) -> Step:
@@ -203,8 +212,7 @@ def to_step(row: Row[Any]) -> Step:
     return Step(**{name: getattr(row, name) for name in Step.__slots__ if name != "count"}, count=row._mapping["count"])
 
 
-def _instances(conn: Connection, rows: Iterable[Row[Any]]) -> list[Instance]:
-    held = list(rows)
+def _instances(conn: Connection, held: Sequence[Row[Any]]) -> list[Instance]:
     known = heads(conn, (r.anchor_id for r in held))
     names = [n for n in Instance.__slots__ if n != "anchor"]
     return [Instance(**{n: getattr(r, n) for n in names}, anchor=known.get(r.anchor_id)) for r in held]
@@ -223,21 +231,20 @@ def hops(
 
     Linear interpolation over completed documents; those still on their way are counted beside them.
     """
-    statement = (
-        select(STEP.c.step, STEP.c.elapsed_us, STEP.c.state, INSTANCE.c.started_us)
-        .join(INSTANCE, _same())
-        .where(INSTANCE.c.flow == flow, *conditions(conn, where, INSTANCE), *started(from_us, to_us), _watched())
-    )
+    then = _begun(conn, flow, where, from_us, to_us)
+    step = then.step.c
+    columns = (step.step, step.elapsed_us, step.state, then.instance.c.started_us)
+    statement = select(*columns).join_from(then.step, then.instance, _same(then))
     groups: dict[tuple[str, int | None], list[Any]] = {}
-    for row in conn.execute(statement):
+    for row in conn.execute(statement.where(*then.left, _watched(then))):
         bucket = None if bucket_us is None or row.started_us is None else row.started_us // bucket_us * bucket_us
         groups.setdefault((row.step, bucket), []).append(row)
-    found = [_hop(step, bucket, rows) for (step, bucket), rows in groups.items() if step in order]
+    found = [_hop(name, bucket, held) for (name, bucket), held in groups.items() if name in order]
     return sorted(found, key=lambda h: (order.index(h.step), h.bucket_us or 0))
 
 
-def _hop(step: str, bucket_us: int | None, rows: Sequence[Any]) -> Hop:
-    took = [r.elapsed_us for r in rows if r.elapsed_us is not None]
-    waiting = sum(r.elapsed_us is None and r.state in ("waiting", "confirming", *STUCK, "blind") for r in rows)
+def _hop(step: str, bucket_us: int | None, held: Sequence[Any]) -> Hop:
+    took = [r.elapsed_us for r in held if r.elapsed_us is not None]
+    waiting = sum(r.elapsed_us is None and r.state in ("waiting", "confirming", *STUCK, "blind") for r in held)
     p50, p95, p99 = (round(v) for v in np.percentile(took, [50, 95, 99])) if took else (None, None, None)
     return Hop(step, bucket_us, len(took), waiting, p50, p95, p99)

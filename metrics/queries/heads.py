@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Row, Select, func, select
 
+from metrics.past import Past, existed
 from metrics.tables import Crosswalk, RecordRow, StreamRow, VersionRow, table
 from probes.record import Record, decode_record
 
@@ -89,11 +90,11 @@ def head_rows() -> Select[Any]:
     )
 
 
-def heads(conn: Connection, ids: Iterable[int]) -> dict[int, Head]:
-    """Return the records that exist among these identities."""
+def heads(conn: Connection, ids: Iterable[int], past: Past | None = None) -> dict[int, Head]:
+    """Return the records that exist, or existed at an instant, among these identities."""
     found: list[Row[Any]] = []
     for batch in chunks(sorted(set(ids))):
-        found += conn.execute(head_rows().where(RECORD.c.id.in_(batch)))
+        found += conn.execute(head_rows().where(RECORD.c.id.in_(batch), *existed(past, RECORD)))
     return {head.id: head for head in to_heads(conn, found)}
 
 

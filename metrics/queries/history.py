@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, select
 
+from metrics.past import Past
 from metrics.tables import Milestone, PollRun, table
 from probes.record import Record, decode_record
 
@@ -55,10 +56,12 @@ class Happening:
     latest_us: int
 
 
-def versions(conn: Connection, record_id: int, limit: int = 200) -> list[Version]:
-    """Return the newest versions of a record, newest first, each with what it changed."""
+def versions(conn: Connection, record_id: int, limit: int = 200, past: Past | None = None) -> list[Version]:
+    """Return the newest versions of a record, newest first, each with what it changed; with `past` those of then."""
     order = (VERSION.c.order_us.desc(), VERSION.c.observed_us.desc(), VERSION.c.digest.desc())
-    rows = conn.execute(select(VERSION).where(VERSION.c.record_id == record_id).order_by(*order).limit(limit + 1)).all()
+    then = [] if past is None else [VERSION.c.order_us <= past.at_us]
+    held = select(VERSION).where(VERSION.c.record_id == record_id, *then)
+    rows = conn.execute(held.order_by(*order).limit(limit + 1)).all()
     decoded = [decode_record(r.body) for r in rows]
     before: list[Record | None] = [*decoded[1:], None]
     found = []
@@ -112,10 +115,11 @@ def _item(value: Any) -> str:
     return f"{value['kind']} {value['to']}" if isinstance(value, dict) and "to" in value else str(value)
 
 
-def happenings(conn: Connection, records: Sequence[Head]) -> list[Happening]:
+def happenings(conn: Connection, records: Sequence[Head], past: Past | None = None) -> list[Happening]:
     """Return the milestones of these records; revisions are no milestones to people. A creation is one in any case."""
     ids = [r.id for r in records]
-    statement = select(MILESTONE).where(MILESTONE.c.record_id.in_(ids), MILESTONE.c.name != "revision")
+    then = [] if past is None else [MILESTONE.c.latest_us <= past.at_us]
+    statement = select(MILESTONE).where(MILESTONE.c.record_id.in_(ids), MILESTONE.c.name != "revision", *then)
     rows = conn.execute(statement.order_by(MILESTONE.c.earliest_us, MILESTONE.c.record_id, MILESTONE.c.name))
     found = [Happening(r.record_id, r.name, r.ordinal, r.earliest_us, r.latest_us) for r in rows]
     told = {h.record_id for h in found if h.name == "created"}

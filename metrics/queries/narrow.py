@@ -11,20 +11,39 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, Table, select
 
+from metrics.definitions import Model
+from metrics.filters import Filters
+from metrics.past import Past, past_of
+
 from .heads import CROSSWALK, RECORD, STREAM
 
 
 @dataclass(frozen=True, slots=True)
 class Narrow:
-    """What a list is narrowed to; None leaves that open. `customer_id` is the customer's own identity."""
+    """What a list is narrowed to; None leaves that open. `customer_id` is the customer's own identity.
+
+    `past`: the instant the list stands for; None is now.
+    """
 
     platform: str | None = None
     entity: str | None = None
     customer_id: int | None = None
     segment: str | None = None
+    past: Past | None = None
+
+    @property
+    def everywhere(self) -> bool:
+        """Return whether the whole company is asked about, at whatever instant."""
+        return (self.platform, self.entity, self.customer_id, self.segment) == (None, None, None, None)
 
 
 EVERYTHING = Narrow()
+
+
+def narrow(conn: Connection, model: Model, filters: Filters) -> Narrow:
+    """Return the filters of figures as lists take them."""
+    f = filters
+    return Narrow(f.platform, f.entity, f.customer_id, f.segment, past_of(conn, model, f.as_of_us))
 
 
 def conditions(conn: Connection, where: Narrow, rows: Table) -> list[ColumnElement[bool]]:

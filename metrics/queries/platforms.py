@@ -110,25 +110,27 @@ class PlatformHealth:
 _WORST = ("failing", "never", "stale", "seen")
 
 
-def platforms(conn: Connection, now_us: int) -> list[PlatformHealth]:
-    """Return every platform with its streams, by name."""
-    streams = streams_health(conn, now_us)
+def platforms(conn: Connection, now_us: int, *, past: bool = False) -> list[PlatformHealth]:
+    """Return every platform with its streams, by name; with `past` as well as they were seen at `now_us`."""
+    streams = streams_health(conn, now_us, past=past)
     rows = conn.execute(select(PLATFORM).order_by(PLATFORM.c.name)).all()
     return [_platform(conn, row, [s for s in streams if s.platform == row.name], now_us) for row in rows]
 
 
-def streams_health(conn: Connection, now_us: int) -> list[StreamHealth]:
-    """Return every stream's health, by platform and name."""
-    waiting = select(QUARANTINE.c.stream_id, func.count().label("n")).group_by(QUARANTINE.c.stream_id)
-    held = {r.stream_id: r.n for r in conn.execute(waiting)}
-    rows = conn.execute(select(STREAM).order_by(STREAM.c.platform, STREAM.c.name)).all()
-    return [_stream(row, _recent(conn, row), held.get(row.id, 0), now_us) for row in rows]
-
-
-def _recent(conn: Connection, stream: Row[Any]) -> list[Run]:
-    rows = conn.execute(
-        select(RUN).where(RUN.c.stream_id == stream.id).order_by(RUN.c.started_us.desc()).limit(LATENCY_RUNS)
+def streams_health(conn: Connection, now_us: int, *, past: bool = False) -> list[StreamHealth]:
+    """Return every stream's health, by platform and name; with `past` as at `now_us`: from the polls over by then."""
+    waiting = select(QUARANTINE.c.stream_id, func.count().label("n")).where(
+        *([QUARANTINE.c.first_us <= now_us] if past else [])
     )
+    held = {r.stream_id: r.n for r in conn.execute(waiting.group_by(QUARANTINE.c.stream_id))}
+    rows = conn.execute(select(STREAM).order_by(STREAM.c.platform, STREAM.c.name)).all()
+    until = now_us if past else None
+    return [_stream(row, _recent(conn, row, until), held.get(row.id, 0), now_us) for row in rows]
+
+
+def _recent(conn: Connection, stream: Row[Any], until_us: int | None) -> list[Run]:
+    wanted = [RUN.c.stream_id == stream.id, *([] if until_us is None else [RUN.c.finished_us <= until_us])]
+    rows = conn.execute(select(RUN).where(*wanted).order_by(RUN.c.started_us.desc()).limit(LATENCY_RUNS))
     return [_run(r, stream.platform, stream.name) for r in rows]
 
 
@@ -141,7 +143,8 @@ def _stream(row: Row[Any], runs: Sequence[Run], quarantined: int, now_us: int) -
     over = [r for r in runs if r.status != "running"]
     polls = [r for r in over if r.kind == "changes"]
     failures = next((i for i, r in enumerate(polls) if r.status == "complete"), len(polls))
-    lag = None if row.watermark_us is None else now_us - row.watermark_us
+    mark = None if row.watermark_us is None else min(row.watermark_us, now_us)
+    lag = None if mark is None else now_us - mark
     expected = row.interval_us + row.visibility_us
     took = [r.latency_us for r in over if r.latency_us is not None]
     return StreamHealth(
@@ -150,7 +153,7 @@ def _stream(row: Row[Any], runs: Sequence[Run], quarantined: int, now_us: int) -
         stream=row.name,
         kind=row.kind,
         state=_state(lag, expected, failures),
-        watermark_us=row.watermark_us,
+        watermark_us=mark,
         lag_us=lag,
         expected_us=expected,
         interval_us=row.interval_us,
@@ -221,14 +224,16 @@ def poll_runs(
     stream: str | None = None,
     status: str | None = None,
     from_us: int | None = None,
+    until_us: int | None = None,
     limit: int = 100,
     after: str | None = None,
 ) -> Listing[Run]:
-    """Return poll runs, the newest first."""
+    """Return poll runs, the newest first; `until_us` keeps those over by then."""
     wanted = [] if platform is None else [STREAM.c.platform == platform]
     wanted += [] if stream is None else [STREAM.c.name == stream]
     wanted += [] if status is None else [RUN.c.status == status]
     wanted += [] if from_us is None else [RUN.c.started_us >= from_us]
+    wanted += [] if until_us is None else [RUN.c.finished_us <= until_us]
     joined = select(RUN, STREAM.c.platform, STREAM.c.name.label("stream")).join(STREAM, STREAM.c.id == RUN.c.stream_id)
     total = conn.execute(select(func.count()).select_from(joined.where(*wanted).subquery())).scalar_one()
     if after is not None:
@@ -252,12 +257,15 @@ class HeldRow:
     seen_count: int
 
 
-def quarantined(conn: Connection, *, platform: str | None = None, limit: int = 200) -> list[HeldRow]:
-    """Return the rows held back, the newest first."""
+def quarantined(
+    conn: Connection, *, platform: str | None = None, until_us: int | None = None, limit: int = 200
+) -> list[HeldRow]:
+    """Return the rows held back, or those held back by `until_us`, the newest first."""
     joined = select(QUARANTINE, STREAM.c.platform, STREAM.c.name.label("stream")).join(
         STREAM, STREAM.c.id == QUARANTINE.c.stream_id
     )
     wanted = [] if platform is None else [STREAM.c.platform == platform]
+    wanted += [] if until_us is None else [QUARANTINE.c.first_us <= until_us]
     rows = conn.execute(joined.where(*wanted).order_by(QUARANTINE.c.last_us.desc()).limit(limit))
     return [HeldRow(**{n: getattr(r, n) for n in HeldRow.__slots__}) for r in rows]
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
+from metrics.past import Past
 from metrics.tables import RecordKey, ReferenceRow, table
 
 from .heads import RECORD, Head, chunks, heads
@@ -51,13 +52,17 @@ def resolve(conn: Connection, key_ids: Iterable[int]) -> dict[int, int]:
     return found
 
 
-def references(conn: Connection, record_id: int, limit: int = 500) -> list[Named]:
-    """Return what the record names, then what names it, both by kind."""
+def references(conn: Connection, record_id: int, limit: int = 500, past: Past | None = None) -> list[Named]:
+    """Return what the record names, then what names it, both by kind; with `past` only what existed then."""
     out = conn.execute(select(REFERENCE).where(REFERENCE.c.record_id == record_id).limit(limit)).all()
     own = [record_id, *keys_of(conn, [record_id]).get(record_id, {})]
     into = conn.execute(select(REFERENCE).where(REFERENCE.c.to_id.in_(own)).limit(limit)).all()
     targets = resolve(conn, (r.to_id for r in out))
-    known = heads(conn, {*targets.values(), *(r.record_id for r in into)})
+    known = heads(conn, {*targets.values(), *(r.record_id for r in into)}, past)
     named = [Named(r.kind, True, r.to_key, r.amount_minor, r.currency, known.get(targets.get(r.to_id, 0))) for r in out]
-    named += [Named(r.kind, False, r.to_key, r.amount_minor, r.currency, known.get(r.record_id)) for r in into]
+    named += [
+        Named(r.kind, False, r.to_key, r.amount_minor, r.currency, known[r.record_id])
+        for r in into
+        if r.record_id in known
+    ]
     return sorted(named, key=lambda n: (not n.outgoing, n.kind, n.to_key, n.other.external_id if n.other else ""))
