@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, and_, func, select
 
 from . import ledger
-from .findings import SEVERITIES, Facts, Member
+from .findings import SEVERITIES, Alert, Facts, Member
 from .message import sentence
 from .silences import Silence
 from .tables import AcknowledgementRow, AlertRow, MemberRow, OutboxRow, ToldRow, TransitionRow, table
@@ -97,10 +97,54 @@ class MessageView:
     alert_id: str
 
 
-def open_alerts(conn: Connection) -> list[AlertView]:
-    """Return what is pending, firing or taken on: the gravest first, then the oldest."""
-    rows = conn.execute(select(_ALERT).where(_ALERT.c.state != "resolved")).mappings()
-    return sorted(map(_alert, rows), key=lambda a: (SEVERITIES.index(a.severity), a.since_us, a.id))
+def open_alerts(conn: Connection, at_us: int | None = None) -> list[AlertView]:
+    """Return what is pending, firing or taken on: the gravest first, then the oldest.
+
+    With `at_us` what fired then, as it was last told of by then: what was only pending left no trace.
+    """
+    if at_us is None:
+        rows = conn.execute(select(_ALERT).where(_ALERT.c.state != "resolved")).mappings()
+        found = [_alert(r) for r in rows]
+    else:
+        found = _open_then(conn, at_us)
+    return sorted(found, key=lambda a: (SEVERITIES.index(a.severity), a.since_us, a.id))
+
+
+def _open_then(conn: Connection, at_us: int) -> list[AlertView]:
+    """Return the alerts whose newest episode by an instant was not over, from their transitions."""
+    t = _TRANSITION.c
+    newest = select(t.alert_id, func.max(t.episode).label("episode")).where(t.at_us <= at_us, t.kind != "digest")
+    last = newest.group_by(t.alert_id).subquery("last")
+    same = and_(last.c.alert_id == t.alert_id, last.c.episode == t.episode)
+    query = select(_TRANSITION, *(_ALERT.c[n].label(f"alert_{n}") for n in ("fingerprint", "rule", "spec")))
+    query = query.join_from(_TRANSITION, last, same).join(_ALERT, _ALERT.c.id == t.alert_id)
+    episodes: dict[str, list[Any]] = {}
+    for row in conn.execute(query.where(t.at_us <= at_us, t.kind != "digest").order_by(t.at_us, t.id)).mappings():
+        episodes.setdefault(row["alert_id"], []).append(row)
+    return [_then(rows) for rows in episodes.values() if rows[-1]["kind"] != "resolved"]
+
+
+def _then(rows: list[Any]) -> AlertView:
+    newest, facts = rows[-1], ledger.decode_facts(rows[-1]["facts"])
+    taken = next((r for r in reversed(rows) if r["kind"] == "acknowledged"), None)
+    alert = Alert(
+        id=newest["alert_id"],
+        fingerprint=newest["alert_fingerprint"],
+        rule=newest["alert_rule"],
+        spec=newest["alert_spec"],
+        severity=newest["severity"],
+        state="firing" if taken is None else "acknowledged",
+        episode=newest["episode"],
+        since_us=facts.since_us,
+        pending_us=rows[0]["at_us"],
+        seen_us=newest["at_us"],
+        facts=facts,
+        fired_us=rows[0]["at_us"],
+        untold=newest["untold"],
+    )
+    if taken is not None:
+        alert = replace(alert, acknowledged_us=taken["at_us"], acknowledged_by=ledger.decode_facts(taken["facts"]).who)
+    return view_of(alert)
 
 
 def alert(conn: Connection, alert_id: str) -> AlertView | None:
@@ -110,7 +154,11 @@ def alert(conn: Connection, alert_id: str) -> AlertView | None:
 
 
 def _alert(row: Any) -> AlertView:
-    a = ledger.alert_of(row)
+    return view_of(ledger.alert_of(row))
+
+
+def view_of(a: Alert) -> AlertView:
+    """Return an alert as people see it."""
     f, s = a.facts, a.facts.scope
     return AlertView(
         id=a.id,
@@ -146,21 +194,24 @@ def _alert(row: Any) -> AlertView:
     )
 
 
-def members(conn: Connection, alert_id: str, *, gone: bool = False) -> list[MemberView]:
-    """Return the documents in an alert, longest overdue first; with `gone` also those that left it."""
+def members(conn: Connection, alert_id: str, *, gone: bool = False, at_us: int | None = None) -> list[MemberView]:
+    """Return the documents in an alert, now or then, longest overdue first; with `gone` also those that left it."""
     query = select(_MEMBER).where(_MEMBER.c.alert_id == alert_id)
-    if not gone:
+    if at_us is not None:
+        query = query.where(_MEMBER.c.since_us <= at_us, _MEMBER.c.gone_us.is_(None) | (_MEMBER.c.gone_us > at_us))
+    elif not gone:
         query = query.where(_MEMBER.c.gone_us.is_(None))
     rows = conn.execute(query).mappings()
     views = [MemberView(ledger.member_of(r), r["since_us"], r["gone_us"]) for r in rows]
     return sorted(views, key=lambda v: (v.member.due_us is None, v.member.due_us or 0, v.member.key))
 
 
-def history(conn: Connection, since_us: int, limit: int = 200) -> list[TransitionView]:
-    """Return what became of alerts since an instant, newest first."""
+def history(conn: Connection, since_us: int, limit: int = 200, until_us: int | None = None) -> list[TransitionView]:
+    """Return what became of alerts since an instant, and until one, newest first."""
     c = _TRANSITION.c
-    query = select(_TRANSITION).where(c.at_us >= since_us).order_by(c.at_us.desc(), c.id.desc()).limit(limit)
-    return _transitions(conn, query)
+    query = select(_TRANSITION).where(c.at_us >= since_us)
+    query = query if until_us is None else query.where(c.at_us <= until_us)
+    return _transitions(conn, query.order_by(c.at_us.desc(), c.id.desc()).limit(limit))
 
 
 def transitions_since(conn: Connection, us: int) -> list[TransitionView]:

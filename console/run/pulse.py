@@ -78,9 +78,11 @@ def report(store: Store, kind: str, part: str, message: str, now_us: int) -> Non
             log.error("the store refuses to record it (%s); kept in memory", type(error).__name__)
 
 
-def faults(conn: Connection, since_us: int, limit: int = 200) -> Sequence[Fault]:
-    """List the monitor's own faults since an instant, newest first."""
-    query = select(_EVENT).where(_EVENT.c.last_us >= since_us).order_by(_EVENT.c.last_us.desc()).limit(limit)
+def faults(conn: Connection, since_us: int, limit: int = 200, until_us: int | None = None) -> Sequence[Fault]:
+    """List the monitor's own faults since an instant, and until one, newest first."""
+    query = select(_EVENT).where(_EVENT.c.last_us >= since_us)
+    query = query if until_us is None else query.where(_EVENT.c.last_us <= until_us)
+    query = query.order_by(_EVENT.c.last_us.desc()).limit(limit)
     return [Fault(r.kind, r.part, r.message, r.last_us, r.seen_count) for r in conn.execute(query)]
 
 
