@@ -18,8 +18,9 @@ from typing import Annotated, Any, get_type_hints
 import typer
 from sqlalchemy import Connection, select
 
+from metrics.past import remark
 from metrics.queries.customers import customers_list
-from metrics.queries.narrow import EVERYTHING, Narrow
+from metrics.queries.narrow import EVERYTHING, Narrow, narrow
 from metrics.sli import Filters
 from metrics.tables import Scope, table
 from probes.clock import DAY, duration_us, to_us
@@ -65,11 +66,9 @@ class Question:
     now_us: int
     format: Format
 
-    @property
-    def narrow(self) -> Narrow:
+    def narrow(self, conn: Connection) -> Narrow:
         """Return the filters as lists take them."""
-        f = self.filters
-        return Narrow(f.platform, f.entity, f.customer_id, f.segment)
+        return narrow(conn, self.workspace.model, self.filters)
 
     @property
     def until_us(self) -> int:
@@ -100,7 +99,7 @@ def _shared(
     segment: Annotated[str | None, typer.Option(help="Only customers of this segment.")] = None,
     customer: Annotated[str | None, typer.Option(help="Only this customer: its name, number or id.")] = None,
     period: Annotated[str | None, typer.Option(help="28d, 2026-10 or 2026-10-01..2026-10-15 (UTC).")] = None,
-    as_of: Annotated[str | None, typer.Option(help="As known of this instant: 2026-11-20T12:00:00Z or a date.")] = None,
+    as_of: Annotated[str | None, typer.Option(help="As it stood at 2026-11-20T12:00:00Z, or at a date's end.")] = None,
 ) -> Asked:
     return Asked(config, store, format, flow, platform, entity, segment, customer, period, as_of)
 
@@ -117,10 +116,11 @@ def answering(command: Callable[..., Answer | tuple[Answer, int] | None]) -> Cal
     def run(ctx: typer.Context, **given: Any) -> None:
         asked = with_globals(ctx, _shared(**{p.name: given.pop(p.name) for p in shared}))
         with closing(open_workspace(load_settings(asked.config, store=asked.store))) as workspace:
-            found = command(ask(workspace, asked), **given)
+            question = ask(workspace, asked)
+            found = command(question, **given)
         answer, code = found if isinstance(found, tuple) else (found, 0)
         if answer is not None:
-            write(answer, asked.format)
+            write(_remarked(answer, question.filters.as_of_us), asked.format)
         if code:
             raise typer.Exit(code)
 
@@ -130,6 +130,10 @@ def answering(command: Callable[..., Answer | tuple[Answer, int] | None]) -> Cal
     run.__annotations__ = {p.name: p.annotation for p in parameters}
     run.__doc__, run.__name__ = command.__doc__, command.__name__
     return run
+
+
+def _remarked(answer: Answer, as_of_us: int | None) -> Answer:
+    return answer if as_of_us is None else replace(answer, notes=[*answer.notes, remark(as_of_us)])
 
 
 def with_globals(ctx: typer.Context, asked: Asked) -> Asked:

@@ -15,6 +15,8 @@ from sqlalchemy import Connection, func, select
 
 from alerts.tables import TransitionRow
 from alerts.tables import table as alert_table
+from metrics.filters import Filters
+from metrics.queries.narrow import Narrow, narrow
 from metrics.sli import generation as judged
 from metrics.tables import PollRun, StreamRow, table
 
@@ -57,6 +59,13 @@ def ask(console: Console, key: tuple[Hashable, ...], question: Callable[[Connect
         while len(_answers) > KEEP:
             _answers.popitem(last=False)
     return answer
+
+
+def narrowed(console: Console, filters: Filters) -> Narrow:
+    """Return the filters of figures as lists take them."""
+    if filters.as_of_us is None:
+        return Narrow(filters.platform, filters.entity, filters.customer_id, filters.segment)
+    return ask(console, ("narrow", filters), lambda conn: narrow(conn, console.model, filters))
 
 
 def as_of(console: Console) -> int:

@@ -16,6 +16,7 @@ import streamlit as st
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
+from metrics.past import Past
 from metrics.queries.choices import entities, platforms, segments
 from metrics.queries.narrow import Narrow
 from metrics.sli import Filters
@@ -23,7 +24,7 @@ from probes.clock import DAY, HOUR, duration_us, to_us
 
 from . import formats
 from .context import Console, current
-from .data import as_of, ask, generation
+from .data import as_of, ask, generation, narrowed
 from .pages import path
 
 PERIODS = {
@@ -51,6 +52,16 @@ class View:
     zone: ZoneInfo
     dark: bool
     params: Mapping[str, str]
+
+    @property
+    def past(self) -> Past | None:
+        """Return the past instant to show, None for now."""
+        return self.narrow.past
+
+    @property
+    def past_us(self) -> int | None:
+        """Return the past instant to show, None for now."""
+        return self.filters.as_of_us
 
     def instant(self, us: int | None, seconds: bool = False) -> str:
         """Return an instant in the viewer's zone."""
@@ -127,7 +138,7 @@ def read_view(console: Console) -> View:
         platform = choose("Platform", "platform", _all("All platforms", known_platforms))
         segment = choose("Segment", "segment", _all("All segments", known_segments)) if known_segments else ""
         tz = formats.zone(st.context.timezone)
-        past_us = _past(tz)
+        past_us = _past(tz, console.now_us())
     return view_of(console, period, entity, platform, segment, past_us, tz, _customer())
 
 
@@ -155,9 +166,10 @@ def view_of(
         "segment": segment or None,
         "customer_id": customer,
     }
+    filters = Filters(**chosen, as_of_us=past_us, window_us=window)
     return View(
-        filters=Filters(**chosen, as_of_us=past_us, window_us=window),
-        narrow=Narrow(**chosen),
+        filters=filters,
+        narrow=narrowed(console, filters),
         from_us=shown - (window or DEFAULT_SPAN_US),
         shown_us=shown,
         live=past_us is None,
@@ -175,7 +187,7 @@ def _choices(conn: Connection) -> tuple[list[str], list[str], list[str]]:
     return entities(conn), platforms(conn), segments(conn)
 
 
-def _past(tz: ZoneInfo) -> int | None:
+def _past(tz: ZoneInfo, now_us: int) -> int | None:
     text = typed(
         "As of", "as_of", "now", "Show what was known to have happened by then: 2026-11-20 18:00 in your zone."
     )
@@ -186,7 +198,11 @@ def _past(tz: ZoneInfo) -> int | None:
     except ValueError:
         st.error("Write the instant as 2026-11-20 18:00 (your zone) or 2026-11-20T17:00Z; showing now.")
         return None
-    return to_us(at if at.tzinfo else at.replace(tzinfo=tz))
+    at_us = to_us(at if at.tzinfo else at.replace(tzinfo=tz))
+    if at_us > now_us:
+        st.error("This instant is in the future, of which nothing is known; showing now.")
+        return None
+    return at_us
 
 
 def redraw_when_changed(console: Console, live: bool) -> None:

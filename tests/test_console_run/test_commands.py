@@ -187,7 +187,7 @@ def test_export_writes_openmetrics_and_csv(loaded: Loaded, tmp_path: Path) -> No
         (["sli", "--period", "2999-01"], "in the future"),
         (["sli", "--as-of", "2026-11-20T12:00:00"], "no time zone"),
         (["sli", "--as-of", "2999-01-01"], "in the future"),
-        (["breaks", "--as-of", "2026-01-01"], "does not narrow"),
+        (["rebuild", "--as-of", "2026-01-01"], "does not narrow"),
         (["export", "csv", "everything"], "name one of"),
         (["flows", "nowhere"], "There are:"),
         (["init", "--out", "{config}"], "left alone"),

@@ -46,18 +46,18 @@ def alerts(
     limit: Annotated[int, typer.Option(min=1, max=1000, help="At most this many rows of history.")] = 100,
 ) -> Answer:
     """List open alerts, or with --history what fired and resolved."""
-    refuse(question, "alerts", "as-of", "customer", "segment")
+    refuse(question, "alerts", "customer", "segment")
     if not past:
         refuse(question, "alerts", "period")
     f = question.filters
     with question.workspace.store.read() as conn:
         if past:
-            since = question.from_us if question.from_us is not None else question.now_us - 7 * DAY
-            told = history(conn, since, limit)
+            since = question.from_us if question.from_us is not None else question.until_us - 7 * DAY
+            told = history(conn, since, limit, question.until_us)
             return Answer([transition_item(t) for t in told], HISTORY, question.head(), empty="nothing happened")
         views = [
             a
-            for a in open_alerts(conn)
+            for a in open_alerts(conn, f.as_of_us)
             if (f.flow in (None, a.flow) and f.entity in (None, a.entity) and f.platform in (None, a.platform))
         ]
     return Answer([alert_item(a) for a in views], OPEN, question.head(), empty="no alert is open")

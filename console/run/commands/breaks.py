@@ -38,9 +38,10 @@ def breaks(
     limit: Annotated[int, typer.Option(min=1, max=1000, help="At most this many rows.")] = 100,
 ) -> Answer:
     """List reconciliation differences, oldest first."""
-    refuse(question, "breaks", "as-of", "flow")
+    refuse(question, "breaks", "flow")
     with question.workspace.store.read() as conn:
-        listing = listed(conn, question.narrow, open_only=not closed, kind=kind, since_us=question.from_us, limit=limit)
+        narrow = question.narrow(conn)
+        listing = listed(conn, narrow, open_only=not closed, kind=kind, since_us=question.from_us, limit=limit)
     head = {**question.head(), "total": listing.total}
     return Answer([break_item(b) for b in listing.items], COLUMNS, head, listing.next, empty="no open difference")
 

@@ -34,9 +34,9 @@ def exceptions(
     limit: Annotated[int, typer.Option(min=1, max=1000, help="At most this many rows.")] = 100,
 ) -> Answer:
     """List what a person must handle."""
-    refuse(question, "exceptions", "as-of", "flow", "period")
+    refuse(question, "exceptions", "flow", "period")
     with question.workspace.store.read() as conn:
-        listing = listed(conn, question.narrow, open_only=not closed, kind=kind, limit=limit)
+        listing = listed(conn, question.narrow(conn), open_only=not closed, kind=kind, limit=limit)
     head = {**question.head(), "total": listing.total}
     return Answer([trouble_item(t) for t in listing.items], COLUMNS, head, listing.next, empty="nothing to handle")
 

@@ -8,7 +8,7 @@ import typer
 
 from metrics.queries.find import Hit
 from metrics.queries.find import find as search
-from metrics.queries.flows import instances_of
+from metrics.queries.flows import Instance, instances_of
 
 from ..output import Answer, Column, Item, amount, instant
 from ..question import Question, answering, refuse
@@ -40,15 +40,20 @@ def find(
     limit: Annotated[int, typer.Option(min=1, max=1000, help="At most this many rows.")] = 50,
 ) -> tuple[Answer, int]:
     """Find records by any key. Exit code 1 when there is none."""
-    refuse(question, "find", "as-of", "period", "flow", "segment", "customer")
+    refuse(question, "find", "period", "flow", "segment", "customer")
     f = question.filters
     with question.workspace.store.read() as conn:
+        past = question.narrow(conn).past
         hits = [
             h
-            for h in search(conn, key, limit)
+            for h in search(conn, key, limit, past)
             if f.platform in (None, h.head.platform) and f.entity in (None, h.head.entity)
         ]
-        items = [{**hit_item(h), "flows": [instance_item(i) for i, _ in instances_of(conn, h.head.id)]} for h in hits]
+        on: dict[int, list[Instance]] = {}
+        for instance, steps in instances_of(conn, (h.head.id for h in hits), past):
+            for record_id in {instance.anchor_id, *(s.record_id for s in steps if s.record_id is not None)}:
+                on.setdefault(record_id, []).append(instance)
+    items = [{**hit_item(h), "flows": [instance_item(i) for i in on.get(h.head.id, ())]} for h in hits]
     for item in items:
         item["stands"] = [f"{i['flow']}: {i['state']}" for i in item["flows"]]
     return Answer(items, COLUMNS, {**question.head(), "key": key}, empty=f"nothing is known as {key}"), int(not items)

@@ -9,7 +9,7 @@ import typer
 from metrics.queries.flows import Instance, funnel, hops, instances
 
 from ..output import Answer, Column, Item, amount, amounts, instant, lasting
-from ..question import Question, WrongInput, answering, refuse
+from ..question import Question, WrongInput, answering
 
 STEPS = (
     Column("flow", "flow"),
@@ -50,7 +50,6 @@ def flows(
     limit: Annotated[int, typer.Option(min=1, max=1000, help="At most this many rows.")] = 100,
 ) -> Answer:
     """Show each step of each flow, or with --state the documents behind the counts."""
-    refuse(question, "flows", "as-of")
     model = question.workspace.model
     chosen = name or question.filters.flow
     if chosen is not None and chosen not in model.flows:
@@ -65,8 +64,9 @@ def _steps(question: Question, flow: str) -> list[Item]:
     names = [step.name for step in question.workspace.model.flows[flow].steps]
     span = (question.from_us, question.until_us if question.from_us else None)
     with question.workspace.store.read() as conn:
-        counted = funnel(conn, flow, names, question.narrow, *span)
-        timed = {hop.step: hop for hop in hops(conn, flow, names, question.narrow, *span)}
+        narrow = question.narrow(conn)
+        counted = funnel(conn, flow, names, narrow, *span)
+        timed = {hop.step: hop for hop in hops(conn, flow, names, narrow, *span)}
     items = []
     for step in counted:
         hop = timed.get(step.step)
@@ -88,7 +88,7 @@ def _documents(question: Question, flow: str | None, state: list[str], limit: in
             conn,
             flow,
             state=state,
-            where=question.narrow,
+            where=question.narrow(conn),
             from_us=question.from_us,
             to_us=question.until_us if question.from_us else None,
             limit=limit,

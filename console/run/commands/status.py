@@ -14,7 +14,7 @@ from probes.clock import DAY, duration_text
 from .. import pulse
 from ..lease import holder_now
 from ..output import Answer, Column, Item, amounts
-from ..question import Question, answering, refuse
+from ..question import Question, answering
 
 COLUMNS = (Column("what", "what"), Column("name", "name"), Column("state", "state"), Column("detail", "detail"))
 WELL = {"ok", "met", "seen", "no data", "no_data"}
@@ -27,17 +27,21 @@ def register(app: typer.Typer) -> None:
 
 def status(question: Question) -> tuple[Answer, int]:
     """Sum up SLIs, money at risk, alerts, platforms and the monitor. Exit code 1 when something is not well."""
-    refuse(question, "status", "as-of")
-    w, now = question.workspace, question.now_us
+    w, now, then = question.workspace, question.until_us, question.filters.as_of_us
     with w.store.read() as conn:
         items = [
             *_slis(question, conn),
             *_money(question, conn),
-            *_alerts(conn),
-            *(_platform(p) for p in platforms(conn, now) if question.filters.platform in (None, p.name)),
-            *_monitor(conn, now),
+            *_alerts(conn, then),
+            *(
+                _platform(p)
+                for p in platforms(conn, now, past=then is not None)
+                if question.filters.platform in (None, p.name)
+            ),
+            *(_monitor(conn, now) if then is None else ()),
+            *_faults(conn, now),
         ]
-    notes = [*w.model.notes]
+    notes = [*w.model.notes, *([] if then is None else ["Whether the monitor ran is told only of now."])]
     return Answer(items, COLUMNS, question.head(), notes=notes), int(any(i["finding"] for i in items))
 
 
@@ -69,7 +73,7 @@ def _money(question: Question, conn: Connection) -> list[Item]:
     ]
 
 
-def _alerts(conn: Connection) -> list[Item]:
+def _alerts(conn: Connection, at_us: int | None) -> list[Item]:
     return [
         _line(
             "alert",
@@ -78,7 +82,7 @@ def _alerts(conn: Connection) -> list[Item]:
             f"{a.severity}, {a.document_count} documents",
             a.state in ("firing", "acknowledged"),
         )
-        for a in open_alerts(conn)
+        for a in open_alerts(conn, at_us)
     ]
 
 
@@ -100,8 +104,11 @@ def _monitor(conn: Connection, now_us: int) -> list[Item]:
     for b in pulse.beats(conn, now_us):
         age = f"last {duration_text(now_us - b.at_us)} ago"
         rows.append(_line("monitor", b.name, "ok" if b.fresh else "silent", age, not b.fresh and holder is not None))
-    rows += [
-        _line("monitor", f.part, f.kind, f"{f.message} ({f.seen_count}×)", f.kind == "degraded")
-        for f in pulse.faults(conn, now_us - DAY, 10)
-    ]
     return rows
+
+
+def _faults(conn: Connection, now_us: int) -> list[Item]:
+    return [
+        _line("monitor", f.part, f.kind, f"{f.message} ({f.seen_count}×)", f.kind == "degraded")
+        for f in pulse.faults(conn, now_us - DAY, 10, now_us)
+    ]

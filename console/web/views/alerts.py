@@ -25,7 +25,7 @@ def render(console: Console, view: View) -> None:
     heading("Alerts", "An alert resolves only when what it says is seen to be over", view)
     if asked := param("alert"):
         _one(console, view, asked)
-    found = ask(console, ("open_alerts",), queries.open_alerts)
+    found = _open(console, view)
     firing = [a for a in found if a.state != "pending"]
     st.subheader(f"{formats.plural(len(firing), 'open alert')}, {len(found) - len(firing)} pending", anchor=False)
     if not found:
@@ -42,6 +42,10 @@ def render(console: Console, view: View) -> None:
     _history(console, view)
     _channels(console, view)
     _silences(console, view)
+
+
+def _open(console: Console, view: View) -> list[queries.AlertView]:
+    return ask(console, ("open_alerts", view.past_us), lambda c: queries.open_alerts(c, view.past_us))
 
 
 def _row(a: Any) -> dict[str, Any]:
@@ -65,6 +69,11 @@ def _row(a: Any) -> dict[str, Any]:
 
 def _one(console: Console, view: View, alert_id: str) -> None:
     found = ask(console, ("alert", alert_id), lambda c: queries.alert(c, alert_id))
+    if view.past_us is not None and found is not None:
+        found = next((a for a in _open(console, view) if a.id == alert_id), None)
+        if found is None:
+            st.warning("This alert was not open at that instant.")
+            return
     if found is None:
         st.warning("This alert is not known here; it may belong to another store.")
         return
@@ -87,7 +96,8 @@ def _one(console: Console, view: View, alert_id: str) -> None:
         if found.held:
             st.caption(f"It cannot be seen to be over: {formats.md(formats.words(found.held))}")
         _links(view, found)
-        _actions(console, found)
+        if view.live:
+            _actions(console, found)
         _members(console, view, found)
         _transitions(console, view, found)
 
@@ -144,7 +154,8 @@ def _act(console: Console, found: Any, who: str, comment: str, length_us: int | 
 
 
 def _members(console: Console, view: View, found: Any) -> None:
-    members = ask(console, ("members", found.id), lambda c: queries.members(c, found.id))
+    then = view.past_us
+    members = ask(console, ("members", found.id, then), lambda c: queries.members(c, found.id, at_us=then))
     if not members:
         return
     st.markdown(f"**{formats.plural(len(members), 'document')} behind it**")
@@ -181,6 +192,7 @@ def _transitions(console: Console, view: View, found: Any) -> None:
     rows = [
         _transition(t)
         for t in ask(console, ("transitions", found.id), lambda c: list(queries.transitions_of(c, found.id)))
+        if t.at_us <= view.shown_us or view.live
     ]
     if rows:
         st.markdown("**What became of it**")
@@ -202,10 +214,12 @@ def _transition(t: Any) -> dict[str, Any]:
 
 def _history(console: Console, view: View) -> None:
     st.subheader("What happened", anchor=False)
-    rows = [
-        _transition(t)
-        for t in ask(console, ("history", view.from_us), lambda c: list(queries.history(c, view.from_us)))
-    ]
+    told = ask(
+        console,
+        ("history", view.from_us, view.past_us),
+        lambda c: list(queries.history(c, view.from_us, until_us=view.past_us)),
+    )
+    rows = [_transition(t) for t in told]
     if not rows:
         empty("No alert fired or resolved in this span.")
     table(
@@ -221,7 +235,7 @@ def _history(console: Console, view: View) -> None:
 
 def _channels(console: Console, view: View) -> None:
     found = ask(console, ("messages",), lambda c: list(queries.messages(c)))
-    if found:
+    if found and view.live:
         st.subheader("Messages", anchor=False)
         rows = [
             {
@@ -241,7 +255,7 @@ def _channels(console: Console, view: View) -> None:
 
 def _silences(console: Console, view: View) -> None:
     found = ask(console, ("silences", view.shown_us), lambda c: list(queries.silences(c, view.shown_us)))
-    if found:
+    if found and view.live:
         st.subheader("Silences", anchor=False)
         rows = [
             {

@@ -26,7 +26,9 @@ def render(console: Console, view: View) -> None:
     """Show the page."""
     identity = int(text) if (text := param("customer")).isdigit() and int(text) < 2**63 else None
     found = (
-        None if identity is None else ask(console, ("customer", identity), lambda c: query.customer_page(c, identity))
+        None
+        if identity is None
+        else ask(console, ("customer", identity, view.past_us), lambda c: query.customer_page(c, identity, view.past))
     )
     if found is None or identity is None:
         heading("No such customer", "No platform has shown it. The list of customers has all that were seen.", view)
@@ -108,7 +110,8 @@ def _late(console: Console, view: View, filters: Any) -> None:
 
 def _differences(console: Console, view: View, identity: int) -> None:
     st.subheader("Differences", anchor=False)
-    found = ask(console, ("breaks_of_customer", identity), lambda c: breaks(c, Narrow(customer_id=identity), limit=500))
+    where = Narrow(customer_id=identity, past=view.past)
+    found = ask(console, ("breaks_of_customer", identity, view.past_us), lambda c: breaks(c, where, limit=500))
     if not found.items:
         empty("The platforms agree about this customer.")
     table(
@@ -135,8 +138,9 @@ def _documents(console: Console, view: View, found: query.CustomerPage) -> None:
     )
 
     def listing(limit: int, after: str | None) -> Listing[Any]:
-        key = ("documents_of", found.id, kind, limit, after)
-        return ask(console, key, lambda c: query.documents_of(c, found.id, kind=kind, limit=limit, after=after))
+        key = ("documents_of", found.id, kind, limit, after, view.past_us)
+        of: dict[str, Any] = {"kind": kind, "past": view.past, "limit": limit, "after": after}
+        return ask(console, key, lambda c: query.documents_of(c, found.id, **of))
 
     first = listing(200, None)
     table(

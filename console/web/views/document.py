@@ -24,11 +24,12 @@ def render(console: Console, view: View) -> None:
     platform, kind, external_id = param("of"), param("kind"), param("id")
     found = ask(
         console,
-        ("document", platform, kind, external_id, view.shown_us),
-        lambda c: document(c, platform, kind, external_id, view.shown_us),
+        ("document", platform, kind, external_id, view.shown_us, view.past_us),
+        lambda c: document(c, platform, kind, external_id, view.shown_us, view.past),
     )
     if found is None:
-        heading("No such document", "No poll has shown it. Search for any of its keys in the sidebar.", view)
+        then = "It did not exist then, or no poll has shown it." if view.past else "No poll has shown it."
+        heading("No such document", f"{then} Search for any of its keys in the sidebar.", view)
         return
     head = found.head
     heading(

@@ -144,11 +144,8 @@ def _unseen(console: Console, view: View, found: Sequence[Any]) -> None:
     for figure, reason, n in blind:
         label = f"{formats.count(n)} blind in {formats.md(figure.title)}: {formats.md(formats.words(reason or 'no reason'))}"
         number(label, path("sli"), view.link(sli=figure.name, outcome="blind", reason=reason))
-    dark = (
-        unseen(ask(console, ("streams", view.shown_us), lambda conn: streams_health(conn, view.shown_us)))
-        if view.live
-        else {}
-    )
+    key = ("streams", view.shown_us, view.live)
+    dark = unseen(ask(console, key, lambda conn: streams_health(conn, view.shown_us, past=not view.live)))
     for platform, streams in dark.items():
         names = ", ".join(f"{s.stream} {s.state}" for s in streams[:4]) + (" …" if len(streams) > 4 else "")
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -160,7 +157,8 @@ def _unseen(console: Console, view: View, found: Sequence[Any]) -> None:
 
 def _alerts(console: Console, view: View) -> None:
     st.subheader("Alerts", anchor=False)
-    alerts = [a for a in ask(console, ("open_alerts",), open_alerts) if a.state != "pending"]
+    key = ("open_alerts", view.past_us)
+    alerts = [a for a in ask(console, key, lambda conn: open_alerts(conn, view.past_us)) if a.state != "pending"]
     if not alerts:
         empty("No alert is firing.")
         return
@@ -207,7 +205,7 @@ def _changed(console: Console, view: View) -> None:
     turned = ask(
         console, ("changes", since, view.shown_us, view.narrow), lambda c: changes(c, since, view.shown_us, view.narrow)
     )
-    lost = ask(console, ("outages", since), lambda conn: outages(conn, since))
+    lost = ask(console, ("outages", since, view.past_us), lambda conn: outages(conn, since, view.past_us))
     for line in turned:
         if line.what != "decided_good":
             _line(console, view, line, since)

@@ -30,7 +30,8 @@ STATUSES = {
 
 def render(console: Console, view: View) -> None:
     """Show the page."""
-    found = ask(console, ("platforms", view.shown_us), lambda c: query.platforms(c, view.shown_us))
+    key = ("platforms", view.shown_us, view.live)
+    found = ask(console, key, lambda c: query.platforms(c, view.shown_us, past=not view.live))
     marks = [p.watermark_us for p in found if p.watermark_us is not None]
     never = sum(p.watermark_us is None for p in found)
     blind = f" · **{formats.plural(never, 'platform')} never polled whole**" if never else ""
@@ -153,13 +154,12 @@ def _runs(console: Console, view: View, platform: str | None) -> None:
     status = choose("Ended", "status", STATUSES) or None
 
     def listing(limit: int, after: str | None) -> Listing[query.Run]:
-        key = ("runs", platform, status, view.from_us, limit, after)
+        key = ("runs", platform, status, view.from_us, view.past_us, limit, after)
+        span: dict[str, Any] = {"from_us": view.from_us, "until_us": view.past_us}
         return ask(
             console,
             key,
-            lambda c: query.poll_runs(
-                c, platform=platform, status=status, from_us=view.from_us, limit=limit, after=after
-            ),
+            lambda c: query.poll_runs(c, platform=platform, status=status, limit=limit, after=after, **span),
         )
 
     first = listing(200, None)
@@ -198,7 +198,8 @@ def _run(run: query.Run) -> dict[str, Any]:
 
 
 def _held(console: Console, view: View, platform: str | None) -> None:
-    found = ask(console, ("held", platform), lambda c: query.quarantined(c, platform=platform))
+    key = ("held", platform, view.past_us)
+    found = ask(console, key, lambda c: query.quarantined(c, platform=platform, until_us=view.past_us))
     if found:
         st.subheader("Rows held back", anchor=False)
         rows = [
@@ -218,7 +219,8 @@ def _held(console: Console, view: View, platform: str | None) -> None:
 
 
 def _monitor(console: Console, view: View) -> None:
-    found = ask(console, ("faults", view.from_us), lambda c: list(faults(c, view.from_us)))
+    key = ("faults", view.from_us, view.past_us)
+    found = ask(console, key, lambda c: list(faults(c, view.from_us, until_us=view.past_us)))
     if found:
         st.subheader("Faults of the monitor itself", anchor=False)
         empty("These are ours, not the platforms'; no verdict was made from them.")

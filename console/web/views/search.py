@@ -20,7 +20,8 @@ def render(console: Console, view: View) -> None:
     """Show the page."""
     text = param("key")
     heading("Search", f"Records known as **{formats.md(text)}**" if text else "Type a key in the sidebar", view)
-    hits = ask(console, ("find", text), lambda conn: find(conn, text, 200)) if text else []
+    key = ("find", text, view.past_us)
+    hits = ask(console, key, lambda conn: find(conn, text, 200, view.past)) if text else []
     if not hits:
         empty(
             "Nothing is known under this key. Any id, number, PO number or business key works, or the beginning of a name."
