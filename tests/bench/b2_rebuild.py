@@ -11,7 +11,6 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 
 from metrics.rebuild import rebuild
@@ -36,7 +35,7 @@ def run(scale: float, rounds: int) -> list[Result]:
     with tempfile.TemporaryDirectory() as folder:
         prepared, dump = Path(folder, "prepared.sqlite"), Path(folder, "rows.sqlite")
         company_store(prepared, Filling(orders))
-        _export(prepared, Path(folder))
+        export(prepared, Path(folder))
         first = in_child(ours, prepared=str(prepared), folder=folder, dump=str(dump))
         taken = alternate(
             rounds,
@@ -60,8 +59,10 @@ def run(scale: float, rounds: int) -> list[Result]:
     ]  # fmt: skip
 
 
-def _export(store: Path, folder: Path) -> None:
+def export(store: Path, folder: Path) -> None:
     """Write records, milestones and references as Parquet."""
+    import duckdb
+
     with sqlite3.connect(store) as raw, duckdb.connect() as duck:
         for name in EXPORTED:
             cursor = raw.execute(f'SELECT * FROM "{name}"')
@@ -90,6 +91,8 @@ def ours(prepared: str, folder: str, dump: str) -> Taken:
 
 def limit(folder: str, dump: str) -> Taken:
     """Compute the verdicts with DuckDB and write the same rows plainly."""
+    import duckdb  # of the bench group only
+
     with duckdb.connect() as duck, taking() as taken:
         with taking() as computing:
             for name in EXPORTED:

@@ -83,6 +83,12 @@ def _response(body: dict[str, Any]) -> bytes:
     )
 
 
+_ABOUT = {
+    "/v1/balance": _response({"object": "balance", "livemode": True}),
+    "/v1/account": _response({"object": "account", "id": "acct_bench"}),
+}
+
+
 def serve(count: int) -> None:
     """Answer until standard input closes; print the port first."""
     pages = answers(count)
@@ -107,7 +113,10 @@ def _talk(peer: socket.socket, pages: list[bytes]) -> None:
 
 
 def _answer(target: str, pages: list[bytes]) -> bytes:
-    after = parse_qs(urlsplit(target).query).get("starting_after")
+    asked = urlsplit(target)
+    if asked.path in _ABOUT:
+        return _ABOUT[asked.path]
+    after = parse_qs(asked.query).get("starting_after")
     return pages[(int(after[0].removeprefix("in_")) + 1) // PAGE if after else 0]
 
 
