@@ -6,7 +6,7 @@ A document that arrives late leaves the alert, though it stays bad in its SLI: n
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Literal
 
@@ -14,7 +14,9 @@ from sqlalchemy import Connection
 
 from alerts import sight
 from alerts.findings import Alert, Finding, Member, Scope, Severity, Timing, distinct, fingerprint
+from alerts.message import sums
 from alerts.spec import Common, Words
+from metrics.blocked import blocked
 from metrics.definitions import Model, Sli
 from metrics.filters import Filters
 from metrics.risk import LateDocument, late
@@ -31,12 +33,16 @@ class Spec(Common):
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is overdue now; by flow and step how it is called, which SLIs it decides, and the streams it is judged from."""
+    """What is overdue now; by flow and step how it is called, which SLIs it decides, and the streams it is judged from.
+
+    `blocked`: per overdue customer what waits for it, as money and count of documents per currency.
+    """
 
     late: tuple[LateDocument, ...]
     titles: Mapping[tuple[str, str], str]
     slis: Mapping[tuple[str, str], tuple[Sli, ...]]
     streams: Mapping[tuple[str, str], tuple[sight.StreamSight, ...]]
+    blocked: Mapping[int, Mapping[str, tuple[int, int]]] = field(default_factory=dict)
 
 
 def defaults(model: Model) -> Sequence[Spec]:
@@ -59,8 +65,10 @@ def read(conn: Connection, model: Model, spec: Spec, now_us: int) -> Facts:
     streams = sight.read(conn)
     names = {f.name for f in flows}
     steps = [(f, s) for f in flows for s in f.steps]
+    overdue = tuple(d for d in late(conn, model, now_us, Filters()) if d.flow in names)
     return Facts(
-        late=tuple(d for d in late(conn, model, now_us, Filters()) if d.flow in names),
+        late=overdue,
+        blocked=blocked(conn, {d.anchor_id for d in overdue if d.kind == "customer"}),
         titles={(f.name, s.name): f"{f.title}: {s.title}" for f, s in steps},
         slis={(f.name, s.name): _decided(model, f.name, s.name) for f, s in steps},
         streams={(f.name, s.name): tuple(sight.behind(model, f, s.name, streams)) for f, s in steps},
@@ -106,8 +114,20 @@ def _finding(
             owner=spec.owner or next((d.owner for d in documents if d.owner), None),
         ),
         members=distinct(_member(d) for d in documents),
+        details=_blocks(facts, documents),
         provisional=bool(slis) and all(s.provisional for s in slis),
     )
+
+
+def _blocks(facts: Facts, documents: list[LateDocument]) -> tuple[tuple[str, str], ...]:
+    """Say what waits for customers that are overdue; those documents have alerts of their own, so it is not added up."""
+    money: dict[str, int] = {}
+    count = 0
+    for customer in {d.anchor_id for d in documents}:
+        for currency, (minor, documents_waiting) in facts.blocked.get(customer, {}).items():
+            money[currency] = money.get(currency, 0) + minor
+            count += documents_waiting
+    return (("Blocks", f"{count:,} open document{'' if count == 1 else 's'}, {sums(money)}"),) if count else ()
 
 
 def _member(d: LateDocument) -> Member:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,11 +10,11 @@ import pytest
 from alerts.dedup import Decision, Flap, Situation, Told, Why, decide
 from alerts.findings import Alert, Timing
 from alerts.lifecycle import advance
-from alerts.rules import breaks, bulk_load
+from alerts.rules import breaks, bulk_load, overdue_document
 from probes.clock import HOUR, MINUTE
 
 from .build import NOW, member
-from .test_rules import stream
+from .test_rules import document, overdue, stream
 
 CHECK = "invoice_to_cash.posted"
 
@@ -93,3 +94,11 @@ def test_the_end_of_a_notice_is_no_news(notice: bool, expected: Why) -> None:
     over = Situation(alert_of(found), "resolved", Told(("ops",)), ("ops",), 0, HOUR, notice=notice)
     decision = decide(over, Flap(2, MINUTE), NOW)
     assert decision == Decision(expected, () if notice else ("ops",))
+
+
+def test_a_missing_customer_says_what_waits_for_it_without_adding_it_up() -> None:
+    customer = document("001A", kind="customer", anchor_id=7, money_minor=None, currency=None)
+    facts = replace(overdue(customer), blocked={7: {"EUR": (501_154, 2), "USD": (100, 1)}})
+    (found,) = overdue_document.find(facts, overdue_document.Spec(), NOW)
+    assert found.details == (("Blocks", "3 open documents, €5,011.54 + $1.00"),)
+    assert [m.money_minor for m in found.members] == [None]
