@@ -117,6 +117,7 @@ def plan_demo(world: World, start_us: int) -> None:
     if world.now_us >= start_us - 3 * DAY_US or start_us - 3 * DAY_US < world.history_from_us:
         raise ValueError("the demo needs at least three days of history that have not been run yet")
     plan: tuple[tuple[str, int, dict[str, Any]], ...] = (
+        ("N08", 70 * HOUR_US, {"entity": "NW-US", "size": 60}),
         ("M03", 50 * HOUR_US, {"entity": "NW-DE"}),
         ("I01", 40 * HOUR_US, {"entity": "NW-US"}),
         ("I01", 33 * HOUR_US, {"entity": "NW-DE"}),
@@ -125,8 +126,9 @@ def plan_demo(world: World, start_us: int) -> None:
         ("I02", 27 * HOUR_US, {"entity": "NW-DE", "variant": "tax"}),
         ("I02", 26 * HOUR_US, {"entity": "NW-US", "variant": "total"}),
         ("E01", 10 * HOUR_US, {"entity": "NW-DE", "flow": "orders"}),
-        ("O01", 9 * HOUR_US, {"entity": "NW-JP"}),
-        ("O01", ORDER_DEADLINE_US - 75 * SECOND_US, {"entity": "NW-DE"}),
+        ("O01", 9 * HOUR_US, {"entity": "NW-US"}),
+        # the only one of its entity, so that it is told at once and not as one more of something known
+        ("O01", ORDER_DEADLINE_US - 75 * SECOND_US, {"entity": "NW-JP"}),
     )
     for fault, ago_us, parameters in plan:
         inject(world, fault, 1, start_us - ago_us, **parameters)
