@@ -49,7 +49,7 @@ class EventRow:
 
 _COLUMNS = (
     "e.sli, e.anchor_id, e.revision, e.entity, p.platform, a.kind, a.external_id, a.number, cw.customer_id, cu.name AS customer_name,"
-    " {outcome} AS outcome, {reason} AS reason, e.start_us, e.due_us, e.at_us, {value} AS value_us, e.money_minor, e.currency,"
+    " {outcome} AS outcome, {reason} AS reason, e.start_us, e.due_us, {at} AS at_us, {value} AS value_us, e.money_minor, e.currency,"
     " {proof} AS proof_id,"
     " pp.platform AS proof_platform, pr.kind AS proof_kind, pr.external_id AS proof_external_id, pr.number AS proof_number,"
     " e.corrected_us, a.digest"
@@ -70,7 +70,8 @@ def _columns(filters: Filters) -> dict[str, str]:
     open_, reason = ahead(filters, ":high"), reason_then(filters)
     found = {"outcome": _OUTCOME.format(open=open_), "reason": _REASON.format(open=open_, reason=reason)}
     if filters.as_of_us is None:
-        return {**found, "value": "e.value_us", "proof": "e.proof_id"}
+        return {**found, "at": "e.at_us", "value": "e.value_us", "proof": "e.proof_id"}
+    found["at"] = f"CASE WHEN {_AHEAD} THEN COALESCE(e.due_us, e.at_us) ELSE e.at_us END"
     return {
         **found,
         **{n: f"CASE WHEN {UNSEEN} THEN NULL ELSE e.{n}_{s} END" for n, s in (("value", "us"), ("proof", "id"))},

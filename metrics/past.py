@@ -149,10 +149,11 @@ def _verdict(
     """Return state and reason of a step at T, in the order in which judging decides."""
     state, reason = own.c.state, own.c.reason
     unclear = own.c.earliest_us <= at  # it happened before T or after: nothing is proven about T
-    withdrawn = "withdrawn"
+    gone = INSTANCE.c.withdrawn_us <= at
     table = [
         (reached, state, reason),
-        (and_(INSTANCE.c.withdrawn_us <= at, state != "blind"), literal("excluded"), literal(withdrawn)),
+        (and_(gone, state == "excluded"), state, reason),  # missing, and owed no more
+        (and_(gone, state != "blind"), literal("excluded"), literal("withdrawn")),
         (and_(state == "blind", reason.in_(_ALWAYS_BLIND)), state, reason),
         (due.is_(None), literal("waiting"), literal("no_deadline")),
         (or_(overdue.is_(None), ~overdue), literal("waiting"), literal("not_due")),
@@ -173,6 +174,7 @@ def _instances(past: Past, step: FromClause, conditions: Sequence[ColumnElement[
     shown = select(
         *(step.c[n] for n in KEY),
         *(any_of(word) for word in ("excluded", "lost", "blind", "late")),
+        func.max(case((step.c.reason == "stale_revision", 1), else_=0)).label("stale"),
         func.max(case((step.c.latest_us.is_not(None), step.c.position), else_=0)).label("position"),
         func.min(case((step.c.state.in_(OPEN_STATES), step.c.due_us))).label("due_us"),
     )  # fmt: skip
@@ -192,7 +194,12 @@ def _instances(past: Past, step: FromClause, conditions: Sequence[ColumnElement[
         "step": names.c.step,
         "due_us": worst.c.due_us,
         "completed_us": case((done, i.c.completed_us)),
-        "risk_minor": case((i.c.money_minor.is_(None), None), (or_(gone, done), 0), else_=i.c.money_minor),
+        "risk_minor": case(
+            (i.c.money_minor.is_(None), None),
+            (or_(gone, done), 0),
+            (worst.c.stale == 1, i.c.risk_minor),
+            else_=i.c.money_minor,
+        ),
         "withdrawn_us": case((i.c.withdrawn_us <= at, i.c.withdrawn_us)),
     }
     source = i.join(worst, _same(i, worst)).join(

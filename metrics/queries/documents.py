@@ -155,7 +155,7 @@ def _cut(row: dict[str, Any], at_us: int) -> dict[str, Any]:
         gone = row["reason"] != "withdrawn" or (row["withdrawn_us"] is not None and row["withdrawn_us"] <= at_us)
         if row["outcome"] == "excluded" and gone:
             return row
-        return {**row, **_UNSEEN, "outcome": "pending", "reason": "not_due"}
+        return {**row, **_UNSEEN, "at_us": row["due_us"], "outcome": "pending", "reason": "not_due"}
     if not later:
         return row
     return {**row, **_UNSEEN, "reason": "missing" if row["reason"] == "late" else row["reason"]}
