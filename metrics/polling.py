@@ -17,6 +17,7 @@ from probes.errors import ProbeError
 from probes.poll import Kind, Polling, PollReport, poll, sweep
 from probes.probe import Meter, Page, Platform, Stream
 
+from .collecting import seldom
 from .environment import refusal
 from .intake import Landed, Source, land_pages
 from .keys import stream_id
@@ -135,6 +136,7 @@ def _begin(store: Store, platform: str, sid: int, kind: str, now_us: int) -> tup
     return Source(sid, platform, row.watermark_us, run_id, scopes), json.loads(row.cursor), run_id
 
 
+@seldom()
 def _drain(
     store: Store, toucher: Toucher, polling: Polling[Page], source: Source, landed: Landed, kind: str
 ) -> PollReport:
