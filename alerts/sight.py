@@ -8,20 +8,25 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, func, select
 
 from metrics.definitions import Flow, Model
-from metrics.tables import PollRun, StreamRow, table
+from metrics.tables import Lookup, PollRun, StreamRow, table
 from probes.clock import HOUR, MINUTE, duration_text
 
 RUNS_READ = 20
 PATIENCE_RUNS = 3
 LEAST_PATIENCE_US = 15 * MINUTE
 FIRST_LOAD_LIMIT_US = HOUR
+ASKED_AGAIN_US = SWEPT_AGAIN_US = HOUR
+"""What a direct read or a list of ids did not show is asked for again well within this time, as long as it matters."""
 
-_STREAM, _RUN = table(StreamRow), table(PollRun)
+_STREAM, _RUN, _LOOKUP = table(StreamRow), table(PollRun), table(Lookup)
 
 
 @dataclass(frozen=True, slots=True)
 class StreamSight:
-    """How a stream's latest finished polls went. `failures`: how many in a row did not complete, `failing_us`: since when."""
+    """How a stream's latest finished polls went. `failures`: how many in a row did not complete, `failing_us`: since when.
+
+    `hidden`: why it no longer shows all it showed, though it answers; `hidden_us`: since when.
+    """
 
     id: int
     platform: str
@@ -35,12 +40,16 @@ class StreamSight:
     reason: str | None
     message: str | None
     finished_us: int | None
+    hidden: str | None = None
+    hidden_us: int | None = None
 
     def blind(self, now_us: int) -> str | None:
         """Return why what this stream shows now cannot be trusted to be all there is, or None."""
         where = f"{self.platform}/{self.name}"
         if self.failures:
             return f"{where} was last polled without success ({self.reason or 'no reason given'})"
+        if self.hidden is not None:
+            return f"{where} lost sight of records ({self.hidden})"
         if self.finished_us is None or self.watermark_us is None:
             return f"{where} was never read completely"
         age = now_us - self.finished_us
@@ -52,10 +61,26 @@ class StreamSight:
 def read(conn: Connection) -> tuple[StreamSight, ...]:
     """Return every stream as it is seen now, by platform and name."""
     rows = conn.execute(select(_STREAM).order_by(_STREAM.c.platform, _STREAM.c.name)).mappings().all()
-    return tuple(_sight(conn, dict(row)) for row in rows)
+    swept, missed = _hidden(conn)
+    return tuple(_sight(conn, dict(row), swept.get(row["id"]), missed.get(row["id"])) for row in rows)
 
 
-def _sight(conn: Connection, stream: dict[str, object]) -> StreamSight:
+def _hidden(conn: Connection) -> tuple[dict[int, tuple[str, int]], dict[int, tuple[int, int]]]:
+    """Return what says that streams hide records: what the last comparison of ids missed and since when, and the first
+    and the last direct read that missed a record known to exist."""
+    r, k = _RUN.c, _LOOKUP.c
+    lately = select(func.max(r.started_us) - SWEPT_AGAIN_US).scalar_subquery()
+    last = select(r.stream_id, func.max(r.id).label("id")).where(r.started_us >= lately, r.kind == "sweep")
+    newest = last.where(r.finished_us.is_not(None)).group_by(r.stream_id).subquery()
+    swept = select(r.stream_id, r.message, r.started_us).join(newest, newest.c.id == r.id).where(r.status == "suspect")
+    asked = select(k.stream_id, func.min(k.asked_us), func.max(k.asked_us)).where(k.control_seen.is_(False))
+    listed = {row[0]: (str(row[1]), int(row[2])) for row in conn.execute(swept)}
+    return listed, {row[0]: (int(row[1]), int(row[2])) for row in conn.execute(asked.group_by(k.stream_id))}
+
+
+def _sight(
+    conn: Connection, stream: dict[str, object], swept: tuple[str, int] | None, missed: tuple[int, int] | None
+) -> StreamSight:
     r = _RUN.c
     runs = conn.execute(
         select(r.status, r.reason, r.message, r.started_us, r.finished_us)
@@ -63,6 +88,8 @@ def _sight(conn: Connection, stream: dict[str, object]) -> StreamSight:
         .order_by(r.started_us.desc())
         .limit(RUNS_READ)
     ).all()
+    if missed and runs and missed[1] < runs[0].finished_us - ASKED_AGAIN_US:
+        missed = None  # what it was asked for is no longer looked for, so it was seen since
     failed = []
     for run in runs:
         if run.status == "complete":
@@ -77,6 +104,8 @@ def _sight(conn: Connection, stream: dict[str, object]) -> StreamSight:
         reason=failed[0].reason if failed else None,
         message=failed[0].message if failed else None,
         finished_us=runs[0].finished_us if runs else None,
+        hidden=swept[0] if swept else "a record known to exist was not found by its id" if missed else None,
+        hidden_us=swept[1] if swept else missed[0] if missed else None,
     )
 
 

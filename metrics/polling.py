@@ -22,7 +22,7 @@ from .environment import refusal
 from .intake import Landed, Source, land_pages
 from .keys import stream_id
 from .store import Store
-from .sweeping import mark_deleted
+from .sweeping import lost_sight, mark_deleted
 from .tables import PlatformRow, PollRun, RecordRow, Scope, StreamRow, table
 from .touching import Toucher
 
@@ -219,6 +219,9 @@ def _sweep(
         present.update(ids)
     if sweeping.report.status == "complete":
         with store.write() as conn:
+            doubt = lost_sight(conn, source, stream.spec.kind, present, started_us)
+            if doubt is not None:
+                return sweeping.report.as_suspect(doubt)
             mark_deleted(conn, source, stream.spec.kind, present, started_us, to_us(clock()), toucher)
             conn.execute(update(STREAM).where(STREAM.c.id == source.stream_id).values(deleted_watermark_us=started_us))
     return sweeping.report
@@ -269,10 +272,15 @@ def _finish(
 
 
 SWEEP_INTERVAL_US = 24 * 3600 * SECOND
+SWEEP_RETRY_US = 900 * SECOND
 
 
 def due(conn: Connection, platforms: Mapping[str, Platform], now_us: int) -> list[tuple[Platform, Stream, str]]:
-    """Return the polls that are due: changes by the stream's interval, re-reads by its own, sweeps daily."""
+    """Return the polls that are due: changes by the stream's interval, re-reads by its own, sweeps daily.
+
+    A sweep that did not come to its end, or was not believed, is due again soon.
+    """
+    again = _unfinished_sweeps(conn, now_us - 2 * SWEEP_INTERVAL_US)
     last = {
         (row.stream_id, row.kind): row.started_us
         for row in conn.execute(
@@ -285,15 +293,23 @@ def due(conn: Connection, platforms: Mapping[str, Platform], now_us: int) -> lis
         (platform, stream, kind)
         for platform in platforms.values()
         for stream in platform.streams
-        for kind, every_us in _rhythm(stream)
+        for kind, every_us in _rhythm(stream, stream_id(platform.name, stream.spec.name) in again)
         if now_us - last.get((stream_id(platform.name, stream.spec.name), kind), -every_us) >= every_us
     ]
 
 
-def _rhythm(stream: Stream) -> Iterator[tuple[str, int]]:
+def _unfinished_sweeps(conn: Connection, since_us: int) -> set[int]:
+    newest = (
+        select(func.max(RUN.c.id)).where(RUN.c.started_us >= since_us, RUN.c.kind == "sweep").group_by(RUN.c.stream_id)
+    )
+    query = select(RUN.c.stream_id).where(RUN.c.id.in_(newest), RUN.c.status != "complete")
+    return set(conn.execute(query).scalars())
+
+
+def _rhythm(stream: Stream, sweep_again: bool) -> Iterator[tuple[str, int]]:
     spec = stream.spec
     yield "changes", spec.interval_seconds * SECOND
     if spec.reread_seconds:
         yield "reread", spec.reread_seconds * SECOND
     if spec.sweeps:
-        yield "sweep", SWEEP_INTERVAL_US
+        yield "sweep", SWEEP_RETRY_US if sweep_again else SWEEP_INTERVAL_US

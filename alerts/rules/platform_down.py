@@ -21,7 +21,8 @@ TIMING = Timing(keep_firing_us=2 * MINUTE)
 
 
 class Spec(Common):
-    """A stream is down after `failures` polls in a row without success, at once where only a person can mend it."""
+    """A stream is down after `failures` polls in a row without success, at once where only a person can mend it or where
+    it no longer shows what is known to exist."""
 
     rule: Literal["platform_down"] = "platform_down"
     platform: Words = ()
@@ -55,23 +56,24 @@ def find(facts: tuple[StreamSight, ...], spec: Spec, now_us: int) -> list[Findin
 
 
 def _down(s: StreamSight, spec: Spec) -> bool:
-    return s.failures >= spec.failures or (s.failures > 0 and s.reason in PERMANENT)
+    return s.hidden is not None or s.failures >= spec.failures or (s.failures > 0 and s.reason in PERMANENT)
 
 
 def _finding(name: str, down: list[StreamSight], every: tuple[StreamSight, ...], spec: Spec) -> Finding:
     total = sum(s.platform == name for s in every)
+    since = [at for s in down for at in (s.failing_us, s.hidden_us) if at is not None]
     return Finding(
         fingerprint=fingerprint(spec.key, name),
         rule=spec.rule,
         spec=spec.key,
         severity=spec.severity or "critical",
         title=f"Platform {name} cannot be read",
-        since_us=min(s.failing_us for s in down if s.failing_us is not None),
+        since_us=min(since),
         as_of_us=sight.horizon_us([s for s in every if s.platform == name]),
         scope=Scope(platform=name, owner=spec.owner),
         details=(
             ("Streams", f"{len(down)} of {total}: {', '.join(s.name for s in down)}"),
-            ("Reason", down[0].message or down[0].reason or "not given"),
+            ("Reason", down[0].hidden or down[0].message or down[0].reason or "not given"),
             ("Read up to", iso(sight.horizon_us(down)) or "never"),
         ),
     )
