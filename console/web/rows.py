@@ -33,8 +33,8 @@ def break_row(view: View, found: Break) -> dict[str, Any]:
         "Customer": (found.customer.name if found.customer else None) or (subject.customer_name if subject else None),
         "Entity": found.entity,
         "Field": formats.words(found.field),
-        "Should be": found.expected,
-        "Is": found.actual,
+        "Should be": _side(found, found.expected),
+        "Is": _side(found, found.actual),
         "Money": formats.money(found.money_minor, found.currency),
         "Age": formats.duration(age),
         "Since": found.since_us,
@@ -43,6 +43,13 @@ def break_row(view: View, found: Break) -> dict[str, Any]:
         "head": subject,
         "other": other,
     }
+
+
+def _side(found: Break, said: str | None) -> str | None:
+    """Return what one side says: an amount as money, anything else as it is."""
+    if found.kind != "amount_differs" or said is None:
+        return said
+    return formats.money(int(said), found.currency)
 
 
 def exception_row(view: View, found: Trouble) -> dict[str, Any]:

@@ -103,16 +103,29 @@ def breaks_of(conn: Connection, record_ids: Iterable[int], past: Past | None = N
 
 
 def break_counts(conn: Connection, where: Narrow = EVERYTHING) -> list[BreakCount]:
-    """Return the open breaks by check and kind, the most first."""
+    """Return the open breaks by check and kind, the most first.
+
+    Money counts each document once: one that differs in net, tax and gross is worth the largest of these, not their sum.
+    """
     shown = break_rows(where.past, conditions(conn, where, BREAK)).c
     columns = (shown.check_name, shown.kind, shown.currency)
-    statement = select(*columns, func.count().label("n"), func.sum(shown.money_minor).label("money"))
+    document = (*columns, shown.subject_id, shown.entity)
+    worth = func.max(func.abs(shown.money_minor)).label("worth")
+    each = (
+        select(*document, func.count().label("n"), worth)
+        .where(shown.closed_us.is_(None))
+        .group_by(*document)
+        .subquery()
+        .c
+    )
+    grouped = (each.check_name, each.kind, each.currency)
+    statement = select(*grouped, func.sum(each.n).label("n"), func.sum(each.worth).label("money")).group_by(*grouped)
     counts: dict[tuple[str, str], tuple[int, dict[str, int]]] = {}
-    for row in conn.execute(statement.where(shown.closed_us.is_(None)).group_by(*columns)):
+    for row in conn.execute(statement):
         count, money = counts.get((row.check_name, row.kind), (0, {}))
         if row.currency is not None and row.money is not None:
             money[row.currency] = int(row.money)
-        counts[row.check_name, row.kind] = count + row.n, money
+        counts[row.check_name, row.kind] = count + int(row.n), money
     found = [BreakCount(*key, *value) for key, value in counts.items()]
     return sorted(found, key=lambda c: (-c.count, c.check_name, c.kind))
 
