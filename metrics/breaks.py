@@ -27,7 +27,8 @@ _KIND = {
 def differences(step: Step, s: pd.DataFrame, r: pd.DataFrame) -> list[tuple[str, Array]]:
     """Return, per agreement of the step in its order, where the record differs from its anchor."""
     there = r["latest"].to_numpy() != FOREVER
-    same_currency = (s["currency"].to_numpy() == r["r_currency"].to_numpy()) if "r_currency" in r else there
+    stated = pd.notna(s["currency"].to_numpy())  # two sides that name no currency have no common basis either
+    same_currency = stated & (s["currency"].to_numpy() == r["r_currency"].to_numpy()) if "r_currency" in r else there
     found = []
     for agreement in step.agree:
         own, other = _sides(agreement.field, s, r)

@@ -150,7 +150,7 @@ def differences(
     if r.document is None:
         return []
     said, own = _said(r.document, due_us), s.anchor.head
-    same_currency = own.currency == said.currency
+    same_currency = own.currency is not None and own.currency == said.currency
     found: list[tuple[str, object, object]] = []
     compare: dict[str, Callable[[], tuple[object, object]]] = {
         "customer": lambda: (customers.payer(s.anchor), customers.payer(r.document)),

@@ -166,3 +166,18 @@ def test_lines_without_an_amount_leave_their_part_unknown(world: World) -> None:
     sound(world)
     parts = {i["entity"]: i["money_minor"] for i in world.rows("flow_instance") if i["flow"] == "quote_to_order"}
     assert parts == {"DE": None, "US": 40}
+
+
+def test_amounts_that_name_no_currency_are_not_compared(world: World) -> None:
+    world.land("billing", [invoice("i1", T0, currency=None, amounts={"gross": 100})], T0)
+    world.land("erp", [posting("e1", T0 + HOUR, "i1", currency=None, amounts={"gross": 900})], T0 + HOUR)
+    sound(world)
+    assert not world.rows("breaks")
+    assert [e["reason"] for e in world.rows("sli_event")] == ["in_time"]
+
+
+def test_a_duplicate_whose_amounts_are_unknown_is_worth_an_unknown_sum(world: World) -> None:
+    world.land("billing", [invoice("i1", T0, amounts={"gross": 100})], T0)
+    world.land("erp", [posting(f"e{n}", T0 + HOUR, "i1", amounts={}) for n in range(2)], T0 + HOUR)
+    sound(world)
+    assert [(b["kind"], b["money_minor"]) for b in world.rows("breaks")] == [("duplicate", None)]
