@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,6 +63,13 @@ class SlackSink:
 @pytest.fixture
 def slack_sink() -> Iterator[SlackSink]:
     """Run a stand-in for Slack's incoming webhooks on a loopback port; post to its `url`."""
+    with running_sink() as sink:
+        yield sink
+
+
+@contextmanager
+def running_sink() -> Iterator[SlackSink]:
+    """Run the same for as long as a caller likes."""
     sink = SlackSink()
     server = make_server(
         "127.0.0.1", 0, lambda environ, start: _answer(sink, Request(environ))(environ, start), threaded=True

@@ -1,0 +1,273 @@
+"""What does Tieout say of the sandbox company, and what is true? Both in one process, on one clock stepped by hand.
+
+The platforms answer through their real APIs behind a WSGI transport, the configuration is the demo's, messages go to a real
+HTTP inbox. Truth is read from the company's own journal, never from Tieout's tables.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import httpx
+import stamina
+from sqlalchemy import select
+
+from alerts import queries, sight
+from alerts.queries import AlertView, MemberView, TransitionView
+from alerts.sight import StreamSight
+from console.run.cycle import CycleSummary, run_cycle
+from console.run.demo import SECRETS, Demo, configuration
+from console.run.settings import load_settings
+from console.run.workspace import Workspace, open_workspace
+from metrics.keys import key_id
+from metrics.listing import EventRow, events
+from metrics.queries.breaks import Break, Trouble, breaks, exceptions
+from metrics.rebuild import TableCheck, verify
+from metrics.risk import LateDocument, late
+from metrics.sli import Figure, figures
+from metrics.tables import FlowInstance, RecordRow, table
+from probes.clock import DAY, SECOND, from_us, iso
+from probes.record import key
+from probes.sandbox import Clock, Company, inject, repair, served_app
+from probes.sandbox.faults import plan_demo
+from probes.sandbox.journal import Entry
+from tests.servers.slack import SlackSink, running_sink
+
+BASE_URL = "http://127.0.0.1:28300"
+START_AT = datetime(2026, 11, 17, 12, 0, tzinfo=UTC)
+PLATFORM = {
+    "salesforce": "crm",
+    "stripe": "billing",
+    "netsuite": "erp",
+    "zendesk": "support",
+    "rabbitmq": "middleware",
+}
+KIND = {"Opportunity": "opportunity", "Account": "customer", "invoice_payment": "payment"}
+_SINCE = re.compile(r"^watched_since: .*$", re.MULTILINE)
+_MAIL = re.compile(r"^    finance: .*\n", re.MULTILINE)
+
+Subject = tuple[str, str, str]
+"""Platform, kind and external id in Tieout's words."""
+Found = tuple[str, str, str, str]
+"""Kind of finding and its subject."""
+
+
+def subject(entry: Entry) -> Subject:
+    """Return what a journal entry is about, in Tieout's words."""
+    return PLATFORM[entry.platform], KIND.get(entry.object, entry.object), entry.external_id
+
+
+def truth(entry: Entry) -> Found:
+    """Return what has to be found of a journal entry."""
+    return entry.kind, *subject(entry)
+
+
+@dataclass(frozen=True)
+class World:
+    """A company, the clock it lives by, and Tieout watching it."""
+
+    company: Company
+    clock: Clock
+    workspace: Workspace
+    sink: SlackSink
+
+    @property
+    def started_us(self) -> int:
+        """Return when the history ended and Tieout began to look."""
+        return self.company.start_us
+
+    @property
+    def now_us(self) -> int:
+        """Return the instant it is."""
+        return self.clock.now_us()
+
+    def cycle(self) -> CycleSummary:
+        """Let Tieout do everything that is due now."""
+        summary = run_cycle(self.workspace)
+        assert summary.degraded == (), "the monitor itself failed"
+        return summary
+
+    def run(self, hours: float, step_minutes: float = 30) -> None:
+        """Let time pass with a cycle at each step; nothing happens at the present instant."""
+        until_us = self.now_us + round(hours * 3600) * SECOND
+        while self.now_us < until_us:
+            self.clock.step(min(step_minutes * 60, (until_us - self.now_us) / SECOND))
+            self.cycle()
+
+    def run_to(self, at_us: int, step_minutes: float = 30) -> None:
+        """Let time pass up to an instant."""
+        self.run((at_us - self.now_us) / SECOND / 3600, step_minutes)
+
+    def inject(self, fault: str, **parameters: Any) -> list[Entry]:
+        """Make a fault happen now. Returns: the journal entries it wrote at once."""
+        with self.company.lock:
+            self.company.advance_to(self.now_us)
+            return inject(self.company.world, fault, **parameters)
+
+    def repair(self, fault: str) -> None:
+        """Mend everything open of a fault."""
+        with self.company.lock:
+            self.company.advance_to(self.now_us)
+            repair(self.company.world, fault)
+
+    def truths(self, fault: str | None = None) -> list[Entry]:
+        """Return what has become true and is open now, in the journal's words; silent entries are no truths."""
+        return [
+            e for e in self.company.journal.entries
+            if e.true_from_us <= self.now_us and (e.repaired_us is None or e.repaired_us > self.now_us)
+            and (e.fault is None or not e.fault.startswith("N")) and fault in (None, e.fault)
+        ]  # fmt: skip
+
+    def entries(self, fault: str) -> list[Entry]:
+        """Return everything the journal holds of a fault."""
+        return [e for e in self.company.journal.entries if e.fault == fault]
+
+    def alerts(self, *rules: str) -> list[AlertView]:
+        """Return the open alerts, of some rules or of all."""
+        with self.workspace.store.read() as conn:
+            return [a for a in queries.open_alerts(conn) if not rules or a.rule in rules]
+
+    def members(self, alert: AlertView) -> list[MemberView]:
+        """Return the documents in an alert."""
+        with self.workspace.store.read() as conn:
+            return queries.members(conn, alert.id)
+
+    def ever_alerted(self) -> list[str]:
+        """Return the titles of every alert that ever fired."""
+        return [t.title for t in self.transitions() if t.kind == "firing"]
+
+    def transitions(self) -> list[TransitionView]:
+        """Return everything that became of alerts, oldest first."""
+        with self.workspace.store.read() as conn:
+            return queries.transitions_since(conn, 0)
+
+    def headlines(self) -> list[str]:
+        """Return the headlines that arrived in the inbox."""
+        return [m["blocks"][0]["text"]["text"] for m in self.sink.messages]
+
+    def overdue(self) -> list[LateDocument]:
+        """Return the documents past a deadline and proven absent."""
+        with self.workspace.store.read() as conn:
+            return [d for d in late(conn, self.workspace.model, self.now_us) if d.lost]
+
+    def breaks(self, *, open_only: bool = True) -> list[Break]:
+        """Return the breaks."""
+        with self.workspace.store.read() as conn:
+            return list(breaks(conn, open_only=open_only, limit=5000).items)
+
+    def exceptions(self, *, open_only: bool = True) -> list[Trouble]:
+        """Return what waits for a person."""
+        with self.workspace.store.read() as conn:
+            return list(exceptions(conn, open_only=open_only, limit=5000).items)
+
+    def found(self) -> dict[Found, int | None]:
+        """Return everything that is found open now, with its money: overdue documents, breaks and exceptions."""
+        found: dict[Found, int | None] = {}
+        for d in self.overdue():
+            kind = "stale_revision" if d.reason == "stale_revision" else "missing_in_target"
+            found[kind, d.platform, d.kind, d.external_id] = d.money_minor
+        for b in self.breaks():
+            assert b.subject is not None
+            money = None if b.money_minor is None else abs(b.money_minor)
+            found[b.kind, b.subject.platform, b.subject.kind, b.subject.external_id] = money
+        for e in self.exceptions():
+            found["exception", e.platform, "message", self._messages()[e.subject_id]] = None
+        return found
+
+    def _messages(self) -> dict[int, str]:
+        names = [q for queue in self.company.world.queues.values() for q in queue]
+        return {key_id(key("middleware", "message", "id", name)): name for name in names}
+
+    def flow_states(self, external_id: str) -> dict[str, str]:
+        """Return where the flows of an anchor document stand."""
+        i, r = table(FlowInstance).c, table(RecordRow).c
+        query = select(i.flow, i.state).where(i.anchor_id == r.id, r.external_id == external_id)
+        with self.workspace.store.read() as conn:
+            return {flow: state for flow, state in conn.execute(query)}
+
+    def figure(self, name: str) -> Figure:
+        """Return a figure as it is now."""
+        with self.workspace.store.read() as conn:
+            (found,) = figures(conn, self.workspace.model, self.now_us, names=[name])
+        return found
+
+    def events(self, name: str, outcome: str | None = None) -> list[EventRow]:
+        """Return the events behind a figure."""
+        with self.workspace.store.read() as conn:
+            return list(events(conn, self.workspace.model, self.now_us, name, outcome=outcome, limit=None))
+
+    def streams(self) -> list[StreamSight]:
+        """Return how each stream is seen."""
+        with self.workspace.store.read() as conn:
+            return list(sight.read(conn))
+
+    def verify(self) -> list[TableCheck]:
+        """Compute every derived table anew and compare."""
+        return verify(self.workspace.store, self.workspace.model, self.now_us)
+
+
+@contextmanager
+def watched(
+    folder: Path,
+    signing_key: bytes,
+    *,
+    seed: int = 7,
+    history_days: int = 3,
+    watched_days: float = 2,
+    scale: float = 0.3,
+    demo: bool = False,
+    start_at: datetime = START_AT,
+) -> Iterator[World]:
+    """Open a company that has lived its history, unseen so far, and Tieout with the demo's configuration.
+
+    `watched_days`: how much of the history counts for the SLIs. `demo`: with the demonstration's mix of failures.
+    """
+    with running_sink() as sink, _hurried():
+        yield from _watched(folder, sink, signing_key, seed, history_days, watched_days, scale, demo, start_at)
+
+
+def _watched(
+    folder: Path, sink: SlackSink, signing_key: bytes, seed: int, history_days: int, watched_days: float, scale: float,
+    demo: bool, start_at: datetime,
+) -> Iterator[World]:  # fmt: skip
+    plan = _lay_out(folder, sink, signing_key)
+    company = Company(seed, start_at, history_days, scale, data_dir=folder / "sandbox")
+    if demo:
+        plan_demo(company.world, company.start_us)
+    company.run_history()
+    clock = Clock(company.start_us)
+    since = iso(company.start_us - int(watched_days * DAY))
+    text = _MAIL.sub("", configuration(plan, company.start_us))  # one inbox is enough to see what is told
+    plan.config.write_text(_SINCE.sub(f"watched_since: {since}", text))
+    transport = httpx.WSGITransport(app=served_app(company, clock, base_url=BASE_URL))
+    settings = load_settings(plan.config)
+    opened = open_workspace(settings, clock=lambda: from_us(clock.now_us()), transport=transport)
+    # A platform that failed is left alone for a minute; here that is a minute of the company's time.
+    with closing(opened) as workspace, patch("probes.throttle.monotonic", lambda: clock.now_us() / SECOND):
+        yield World(company, clock, workspace, sink)
+
+
+@contextmanager
+def _hurried() -> Iterator[None]:
+    """Let retries wait for nobody."""
+    stamina.set_testing(True, attempts=2, cap=True)
+    try:
+        yield
+    finally:
+        stamina.set_testing(False)
+
+
+def _lay_out(folder: Path, sink: SlackSink, signing_key: bytes) -> Demo:
+    for name in ("sandbox", "secrets"):
+        (folder / name).mkdir(parents=True)
+    for name, value in {**SECRETS, "slack": sink.url}.items():
+        (folder / "secrets" / name).write_text(value)
+    (folder / "sandbox" / "netsuite-private-key.pem").write_bytes(signing_key)
+    return Demo(folder, 8600, int(BASE_URL.rpartition(":")[2]), 1, 1, calm=False)
