@@ -190,7 +190,7 @@ class World:
         i, r = table(FlowInstance).c, table(RecordRow).c
         query = select(i.flow, i.state).where(i.anchor_id == r.id, r.external_id == external_id)
         with self.workspace.store.read() as conn:
-            return {flow: state for flow, state in conn.execute(query)}
+            return {row.flow: row.state for row in conn.execute(query)}
 
     def figure(self, name: str) -> Figure:
         """Return a figure as it is now."""
