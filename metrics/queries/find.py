@@ -43,7 +43,7 @@ def find(conn: Connection, text: str, limit: int = 50, past: Past | None = None)
     With `past` those that existed then.
     """
     asked = text.strip()
-    if not asked:
+    if not asked or "\0" in asked:  # no platform's text holds a NUL, and PostgreSQL takes none
         return []
     hits: dict[int, Hit] = {}
     for values, exact in (([asked], True), (spellings(asked), False)):

@@ -63,7 +63,7 @@ def versions(conn: Connection, record_id: int, limit: int = 200, past: Past | No
     held = select(VERSION).where(VERSION.c.record_id == record_id, *then)
     rows = conn.execute(held.order_by(*order).limit(limit + 1)).all()
     decoded = [decode_record(r.body) for r in rows]
-    before: list[Record | None] = [*decoded[1:], None]
+    before: list[Record | None] = [*decoded[1:], None] if decoded else []
     found = []
     for row, body, former in zip(rows, decoded, before, strict=True):
         actor = body.actor

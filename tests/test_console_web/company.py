@@ -227,11 +227,11 @@ def model_of(found: dict[str, FakePlatform]) -> Model:
     return load_model(settings, found)
 
 
-def build(folder: Path, *, now_us: int = NOW) -> Console:
-    """Return a console over a store that has polled, judged and alerted once."""
+def build(folder: Path, *, now_us: int = NOW, url: str | None = None) -> Console:
+    """Return a console over a store that has polled, judged and alerted once: in the folder, or at a URL."""
     found = platforms()
     model = model_of(found)
-    store = Store.open(f"sqlite:///{folder / 'tieout.sqlite'}")
+    store = Store.open(url or f"sqlite:///{folder / 'tieout.sqlite'}")
     register(store, found)  # type: ignore[arg-type] # the fakes are platforms by shape
     poll_all(store, model, found, now_us - MINUTE)
     poll_all(store, model, found, now_us)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,21 @@ from console.web import context, data
 from console.web.context import Console
 
 from .company import build
+
+
+@contextmanager
+def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
+    """Give a console over the small company, on SQLite or PostgreSQL as the fixture's parameter says."""
+    folder = tmp_path_factory.mktemp("built")
+    if request.param == "sqlite":
+        made = build(folder)
+        yield made
+        made.store.close()
+        return
+    with request.getfixturevalue("postgres_server").schema() as url:
+        made = build(folder, url=url)
+        yield made
+        made.store.close()
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+import jsonschema
 import pytest
+from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 from sqlalchemy import delete, update
 from starlette.testclient import TestClient
@@ -19,10 +21,12 @@ from console.web import context, data, health
 from console.web.api.build import build
 from console.web.context import Console
 from console.web.security import hosts, security_headers
+from metrics.past import remark
 from metrics.tables import table
 from probes.clock import HOUR
 
 from .company import DEALS, HOSTILE, NOW, clock_at
+from .conftest import built
 
 LISTS = {
     "/slis": "sli figures",
@@ -42,6 +46,29 @@ LISTS = {
     "/changes?period=7d": "changes",
     "/find?key=PO-D02": "hits",
 }
+
+
+SINGLES = {
+    "/slis/order_latency": "/slis/{name}",
+    "/documents/crm/opportunity/D02": "/documents/{on}/{kind}/{external_id}",
+    "/documents/erp/invoice/CI-in_3": "/documents/{on}/{kind}/{external_id}",
+    "/customers/{customer}": "/customers/{customer_id}",
+}
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def stored(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
+    """Give the company on each kind of database in turn."""
+    with built(request, tmp_path_factory) as made:
+        yield made
+
+
+@pytest.fixture
+def console(stored: Console) -> Iterator[Console]:
+    context.use(stored)
+    data.forget()
+    yield stored
+    context.use(None)
 
 
 @pytest.fixture
@@ -77,7 +104,8 @@ def get(api: TestClient, path: str) -> Any:
 @pytest.mark.parametrize("path", LISTS)
 def test_every_list_has_items_and_the_cursor_of_the_next_page(api: TestClient, path: str) -> None:
     found = get(api, path)
-    assert set(found) == {"items", "next", "total"}
+    assert set(found) == {"items", "next", "total", "notes"}
+    assert found["notes"] == []
     assert found["items"], path
     assert all(isinstance(i, dict) for i in found["items"])
 
@@ -127,6 +155,10 @@ def test_pages_of_one_row_give_the_same_rows_as_one_page(api: TestClient, path: 
         ("/slis?period=-1d", 422),
         ("/slis?as_of=yesterday", 422),
         ("/slis?as_of=2026-11-20T12:00:00", 422),
+        ("/slis?as_of=2999-01-01T00:00:00Z", 422),
+        ("/breaks?entity=%00", 422),
+        ("/find?key=a%00b", 422),
+        ("/documents/crm/%00/x", 422),
         ("/slis?customer=abc", 422),
         ("/customers?limit=0", 422),
         ("/customers?limit=100000", 422),
@@ -174,10 +206,59 @@ def test_the_description_of_the_interface_is_valid_openapi(api: TestClient) -> N
     )
 
 
+@pytest.mark.parametrize("query", ["", "as_of=2026-11-18T00:00:00Z"])
+@pytest.mark.parametrize("path", [*LISTS, *SINGLES])
+def test_every_answer_is_of_the_type_that_its_description_says(api: TestClient, path: str, query: str) -> None:
+    document = get(api, "/openapi.json")
+    pattern = SINGLES.get(path) or re.sub(r"^/(slis|flows)/[^/]+/", r"/\1/{name}/", path.partition("?")[0])
+    schema = document["paths"][pattern]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+    asked = path.format(customer=context.current().model.customer("crm", "A1"))
+    found = get(api, f"{asked}{'&' if '?' in asked else '?'}{query}")
+    jsonschema.validate(found, {**schema, "components": document["components"]}, Draft202012Validator)
+    assert found["notes"] == ([remark(NOW - 60 * HOUR)] if query else [])
+    listed = schema.get("anyOf", [schema])[0]["$ref"].rpartition("/")[2]
+    typed = document["components"]["schemas"][listed]
+    assert typed["additionalProperties"] is False
+    if path in LISTS:
+        assert "$ref" in typed["properties"]["items"]["items"], "a list says what its items are"
+
+
+def test_every_error_is_described_as_a_problem_document(api: TestClient) -> None:
+    document = get(api, "/openapi.json")
+    for path in document["paths"].values():
+        responses = path["get"]["responses"]
+        assert {"200", "401", "404", "422", "500"} == set(responses)
+        assert all(set(r["content"]) == {"application/problem+json"} for code, r in responses.items() if code >= "400")
+    refused = api.get("/slis?period=soon").json()
+    schema = {"$ref": "#/components/schemas/ProblemDetails", "components": document["components"]}
+    jsonschema.validate(refused, schema, Draft202012Validator)
+
+
+def test_every_list_narrows_to_a_past_instant(api: TestClient) -> None:
+    then = "as_of=2026-11-17T00:00:00Z"
+    for path in (
+        "/breaks",
+        "/exceptions",
+        "/alerts",
+        "/alerts?past=true",
+        "/poll-runs",
+        "/find?key=PO-D02",
+    ):
+        joined = f"{path}{'&' if '?' in path else '?'}"
+        assert get(api, f"{joined}{then}")["total"] < get(api, path)["total"], path
+    stuck = [sum(c["stuck"] for c in get(api, f"/customers?{q}")["items"]) for q in (then, "")]
+    assert stuck[0] < stuck[1]
+    states = {f["name"]: f["states"] for f in get(api, f"/flows?{then}")["items"]}
+    assert states["quote_to_order"] == {"done": 4}, "four of the deals were won by then, and all had their orders"
+    assert api.get(f"/documents/crm/opportunity/D02?{then}").status_code == 404
+    late = get(api, "/documents/erp/order/SO-D04?as_of=2026-11-16T19:00:00Z")
+    assert [m["what"] for m in late["timeline"]][-1] == "created"
+
+
 def test_ids_are_text_money_has_its_currency_and_instants_are_utc(api: TestClient) -> None:
     event = next(e for e in get(api, "/slis/order_latency/events?outcome=bad")["items"] if e["external_id"] == "D02")
     assert isinstance(event["anchor_id"], str)
-    assert event["money"] == {"minor": 250_050, "currency": "EUR", "text": "€2,500.50"}
+    assert event["money"] == {"minor": "250050", "currency": "EUR", "text": "€2,500.50"}
     assert event["due_at"] == "2026-11-18T16:00:00Z"
     assert event["href"] == "/api/v1/documents/crm/opportunity/D02"
     assert event["link"] == "https://crm.example/opportunity/D02"

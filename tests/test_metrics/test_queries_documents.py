@@ -19,14 +19,14 @@ from metrics.queries.pages import CursorError, decode, encode
 from metrics.queries.timeline import timeline
 from probes.clock import DAY, HOUR, MINUTE
 from probes.record import Record
+from tests.test_console_web.conftest import built
 from tests.test_console_web.company import CUSTOMERS, FORMULA, HOSTILE, NOW, build
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
-    console = build(tmp_path_factory.mktemp("queries"))
-    yield console
-    console.store.close()
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
+    with built(request, tmp_path_factory) as console:
+        yield console
 
 
 @pytest.fixture

@@ -20,14 +20,14 @@ from metrics.queries.platforms import poll_runs, quarantined, quota, streams_hea
 from metrics.sli import Filters, figures
 from metrics.tables import PollRun, StreamRow, table
 from probes.clock import DAY, HOUR, MINUTE, SECOND
+from tests.test_console_web.conftest import built
 from tests.test_console_web.company import NOW, build
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
-    console = build(tmp_path_factory.mktemp("watch"))
-    yield console
-    console.store.close()
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
+    with built(request, tmp_path_factory) as console:
+        yield console
 
 
 @pytest.fixture

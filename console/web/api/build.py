@@ -12,13 +12,14 @@ from console.web.context import Console
 
 from . import documents, flows, slis, watch
 from .auth import BearerOnly
+from .description import described
 from .problems import Problem, on_fault, on_http, on_invalid, on_problem
 
 PREFIX = "/api/v1"
 ABOUT = (
-    "Every figure and every record behind it. Lists are `{items, next, total}`: pass `next` as `after`. "
-    "Add `format=csv` for the whole list. Errors are problem+json. Ids are text, money is minor units with its "
-    "currency, instants are ISO 8601 UTC, ratios are unrounded."
+    "Every figure and every record behind it. Lists are `{items, next, total, notes}`: pass `next` as `after`. "
+    "Add `format=csv` for the whole list. Errors are problem+json. Ids are text, money is exact minor units as text with "
+    "its currency, ratios are exact, instants are ISO 8601 UTC. With `as_of` every answer is of that instant."
 )
 
 
@@ -29,6 +30,7 @@ def build(console: Callable[[], Console]) -> FastAPI:
         title="Tieout", version="1", description=ABOUT, docs_url=None, redoc_url=None, dependencies=[BearerOnly]
     )
     app.state.console = console
+    app.openapi = lambda: described(app)  # type: ignore[method-assign] # FastAPI's own way to change the description
     for part in (slis, flows, documents, watch):
         app.include_router(part.router)
     app.add_exception_handler(Problem, on_problem)

@@ -9,12 +9,14 @@ from starlette.responses import Response
 
 from console.web import figures
 from metrics.queries import customers as query
-from metrics.queries.documents import document
-from metrics.queries.find import find
+from metrics.queries.documents import Document, document
+from metrics.queries.find import Hit, find
+from metrics.queries.heads import Head
 from metrics.queries.pages import Listing
-from metrics.sli import Filters
+from metrics.sli import Figure, Filters
 
-from .lists import After, Format, Limit, Page, answer, whole
+from .lists import After, Format, Limit, answer, whole
+from .models import model, one, page
 from .narrowing import AskedOf, ConsoleOf
 from .problems import Problem
 from .shapes import shape
@@ -22,7 +24,10 @@ from .shapes import shape
 router = APIRouter(tags=["Documents and customers"])
 
 
-@router.get("/documents/{on}/{kind}/{external_id:path}")
+@router.get(
+    "/documents/{on}/{kind}/{external_id:path}",
+    response_model=one(Document, without=("body",), link=(str | None, ...)),
+)
 def one_document(
     on: Annotated[str, Path(description="The platform.")],
     kind: str,
@@ -32,15 +37,16 @@ def one_document(
 ) -> dict[str, Any]:
     """Show one document: record, versions, references, flows, verdicts with proof, and its timeline over all platforms."""
     with console.store.read() as conn:
-        found = document(conn, on, kind, external_id, asked.now_us)
+        found = document(conn, on, kind, external_id, asked.now_us, asked.past)
     if found is None:
-        raise Problem(404, "No poll has shown this document. `/find?key=…` looks it up under any of its keys.")
+        then = "It did not exist then, or no poll has shown it." if asked.past else "No poll has shown this document."
+        raise Problem(404, f"{then} `/find?key=…` looks it up under any of its keys.")
     shaped: dict[str, Any] = shape(found)
     shaped.pop("body")  # its fields are listed as `fields`
-    return {**shaped, "link": console.model.link(on, kind, external_id)}
+    return {**shaped, "link": console.model.link(on, kind, external_id), "notes": asked.notes}
 
 
-@router.get("/customers", response_model=Page)
+@router.get("/customers", response_model=page(query.CustomerRow))
 def customers(
     request: Request,
     console: ConsoleOf,
@@ -56,27 +62,31 @@ def customers(
     def pager(conn: Any, limit: int, after: str | None) -> Listing[Any]:
         return query.customers_list(conn, asked.narrow, text=name, trouble_only=trouble, limit=limit, after=after)
 
-    return answer(console, request, "customers", pager, limit, after, format)
+    return answer(console, request, asked, "customers", pager, limit, after, format)
 
 
-@router.get("/customers/{customer_id}")
+@router.get(
+    "/customers/{customer_id}",
+    response_model=one(query.CustomerPage, slis=(list[model(Figure)], ...)),  # type: ignore[misc]
+)
 def one_customer(customer_id: str, console: ConsoleOf, asked: AskedOf) -> dict[str, Any]:
     """Show one customer: its ids on every platform, its documents by kind and state, its SLI figures."""
     identity = _identity(customer_id)
     with console.store.read() as conn:
-        found = query.customer_page(conn, identity)
+        found = query.customer_page(conn, identity, asked.past)
     if found is None:
         raise Problem(404, "There is no such customer; `/customers` lists them.")
     narrowed = Filters(**{**_fields(asked.filters), "customer_id": identity})
     shaped: dict[str, Any] = shape(found)
-    return {**shaped, "slis": shape(figures.figures(console, narrowed, asked.now_us))}
+    return {**shaped, "slis": shape(figures.figures(console, narrowed, asked.now_us)), "notes": asked.notes}
 
 
-@router.get("/customers/{customer_id}/documents", response_model=Page)
+@router.get("/customers/{customer_id}/documents", response_model=page(Head))
 def documents_of(
     customer_id: str,
     request: Request,
     console: ConsoleOf,
+    asked: AskedOf,
     kind: Annotated[str | None, Query(max_length=100)] = None,
     state: Annotated[str | None, Query(max_length=100)] = None,
     limit: Limit = 100,
@@ -87,23 +97,24 @@ def documents_of(
     identity = _identity(customer_id)
 
     def pager(conn: Any, limit: int, after: str | None) -> Listing[Any]:
-        return query.documents_of(conn, identity, kind=kind, state=state, limit=limit, after=after)
+        return query.documents_of(conn, identity, kind=kind, state=state, past=asked.past, limit=limit, after=after)
 
-    return answer(console, request, "documents", pager, limit, after, format)
+    return answer(console, request, asked, "documents", pager, limit, after, format)
 
 
-@router.get("/find", response_model=Page)
+@router.get("/find", response_model=page(Hit))
 def look_up(
     request: Request,
     console: ConsoleOf,
+    asked: AskedOf,
     key: Annotated[str, Query(min_length=1, max_length=300)],
     limit: Limit = 50,
     format: Format = "json",
 ) -> Response:
     """Find records by id, number, PO number, any business key, or a customer's name."""
     with console.store.read() as conn:
-        hits = find(conn, key, limit)
-    return answer(console, request, "found", whole(hits), limit, None, format)
+        hits = find(conn, key, limit, asked.past)
+    return answer(console, request, asked, "found", whole(hits), limit, None, format)
 
 
 def _identity(text: str) -> int:

@@ -2,46 +2,57 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
+from metrics.definitions import Flow
 from metrics.queries import flows as query
 from metrics.queries.pages import Listing
 
-from .lists import After, Format, Limit, Page, answer, whole
+from .lists import After, Format, Limit, answer, whole
+from .models import page
 from .narrowing import AskedOf, ConsoleOf
 from .problems import Problem
 
+
+@dataclass(frozen=True, slots=True)
+class FlowSummary:
+    """How many documents of one flow stand where, and how long each hop takes."""
+
+    name: str
+    title: str
+    owner: str | None
+    states: Mapping[str, int]
+    steps: list[query.FunnelStep]
+    latency: list[query.Hop]
+
+
 router = APIRouter(tags=["Flows"])
 State = Literal["open", "done", "late", "lost", "excluded", "opening", "blind"]
-StepState = Literal["done", "waiting", "late", "lost", "blind", "duplicate", "not_needed"]
+StepState = Literal["done", "waiting", "confirming", "late", "lost", "blind", "duplicate", "not_needed"]
 
 
-@router.get("/flows", response_model=Page)
+@router.get("/flows", response_model=page(FlowSummary))
 def flows(request: Request, console: ConsoleOf, asked: AskedOf, format: Format = "json") -> Response:
     """List the flows with their steps: counts per state, money at risk, latency."""
     with console.store.read() as conn:
         states = query.states(conn, asked.narrow, asked.from_us, asked.now_us)
         rows = [_flow(conn, flow, states.get(flow.name, {}), asked) for flow in console.model.flows.values()]
-    return answer(console, request, "flows", whole(rows), 1, None, format)
+    return answer(console, request, asked, "flows", whole(rows), 1, None, format)
 
 
-def _flow(conn: Any, flow: Any, states: dict[str, int], asked: AskedOf) -> dict[str, Any]:
+def _flow(conn: Any, flow: Flow, states: dict[str, int], asked: AskedOf) -> FlowSummary:
     order = [s.name for s in flow.steps]
     span = (asked.narrow, asked.from_us, asked.now_us)
-    return {
-        "name": flow.name,
-        "title": flow.title,
-        "owner": flow.owner,
-        "states": states,
-        "steps": query.funnel(conn, flow.name, order, *span),
-        "latency": query.hops(conn, flow.name, order, *span),
-    }
+    steps, latency = query.funnel(conn, flow.name, order, *span), query.hops(conn, flow.name, order, *span)
+    return FlowSummary(flow.name, flow.title, flow.owner, states, steps, latency)
 
 
-@router.get("/flows/{name}/instances", response_model=Page)
+@router.get("/flows/{name}/instances", response_model=page(query.Instance))
 def instances(
     name: str,
     request: Request,
@@ -64,4 +75,4 @@ def instances(
             from_us=asked.from_us, to_us=asked.now_us, limit=limit, after=after,
         )  # fmt: skip
 
-    return answer(console, request, f"{name}-documents", pager, limit, after, format)
+    return answer(console, request, asked, f"{name}-documents", pager, limit, after, format)

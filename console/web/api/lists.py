@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any
 
 from fastapi import Query, Request
-from pydantic import BaseModel, ConfigDict
 from sqlalchemy import Connection
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from console.web import formats
 from console.web.context import Console
 from metrics.queries.pages import MOST, CursorError, Listing
 
+from .narrowing import Asked
 from .problems import Problem
 from .shapes import flat, shape
 
@@ -33,17 +33,15 @@ Format = Annotated[
 Pager = Callable[[Connection, int, str | None], Listing[Any]]
 
 
-class Page(BaseModel):
-    """One page of a list."""
-
-    model_config = ConfigDict(extra="forbid")
-    items: list[dict[str, Any]]
-    next: str | None
-    total: int
-
-
 def answer(
-    console: Console, request: Request, name: str, pager: Pager, limit: int, after: str | None, format: str
+    console: Console,
+    request: Request,
+    asked: Asked,
+    name: str,
+    pager: Pager,
+    limit: int,
+    after: str | None,
+    format: str,
 ) -> Response:
     """Answer one page, or the whole list as CSV where asked. Errors: Problem for a cursor that is not ours."""
     wants_csv = format == "csv" or request.headers.get("accept", "").startswith("text/csv")
@@ -54,8 +52,13 @@ def answer(
             listing = pager(conn, limit, after)
     except CursorError as error:
         raise Problem(422, str(error)) from None
-    page = Page(items=[shape(i) for i in listing.items], next=listing.next, total=listing.total)
-    return Response(page.model_dump_json(), media_type="application/json")
+    page = {
+        "items": [shape(i) for i in listing.items],
+        "next": listing.next,
+        "total": listing.total,
+        "notes": asked.notes,
+    }
+    return JSONResponse(page)
 
 
 def whole(rows: list[Any]) -> Pager:

@@ -9,7 +9,8 @@ from typing import Annotated
 from fastapi import Depends, Query, Request
 
 from console.web.context import Console
-from console.web.data import as_of
+from console.web.data import as_of, narrowed
+from metrics.past import Past, remark
 from metrics.queries.narrow import Narrow
 from metrics.sli import Filters
 from probes.clock import DAY, duration_us, to_us
@@ -22,12 +23,27 @@ LONGEST_US = 3660 * DAY
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a request asked for. `from_us`: where its span of time begins."""
+    """What a request asked for. `from_us`: where its span of time begins; `now_us`: where it ends."""
 
     filters: Filters
     narrow: Narrow
     now_us: int
     from_us: int
+
+    @property
+    def past(self) -> Past | None:
+        """Return the past instant that is asked about, None for now."""
+        return self.narrow.past
+
+    @property
+    def until_us(self) -> int | None:
+        """Return the past instant that is asked about, None for now."""
+        return self.filters.as_of_us
+
+    @property
+    def notes(self) -> list[str]:
+        """Return what must be known beside the answer."""
+        return [] if self.filters.as_of_us is None else [remark(self.filters.as_of_us)]
 
 
 def console_of(request: Request) -> Console:
@@ -41,6 +57,7 @@ ConsoleOf = Annotated[Console, Depends(console_of)]
 
 
 def asked(
+    request: Request,
     console: ConsoleOf,
     flow: Annotated[str | None, Query(max_length=200)] = None,
     platform: Annotated[str | None, Query(max_length=200)] = None,
@@ -57,13 +74,18 @@ def asked(
     ] = None,
 ) -> Asked:
     """Read the filters. Errors: Problem naming the parameter and what to write."""
+    for name, value in (*request.query_params.multi_items(), *request.path_params.items()):
+        if "\0" in str(value):  # PostgreSQL takes no such text
+            raise Problem(422, f"{name}: no text of a platform holds a NUL character; leave it out")
     now_us = as_of(console)
     window = _window(period)
     past = _instant("as_of", as_of_at)
+    if past is not None and past > console.now_us():
+        raise Problem(422, "as_of: this instant is in the future; write one that has passed, or leave it out")
     customer_id = _identity("customer", customer)
     filters = Filters(flow, platform, entity, segment, customer_id, past, window)
     shown = past if past is not None else now_us
-    return Asked(filters, Narrow(platform, entity, customer_id, segment), shown, shown - (window or DEFAULT_SPAN_US))
+    return Asked(filters, narrowed(console, filters), shown, shown - (window or DEFAULT_SPAN_US))
 
 
 AskedOf = Annotated[Asked, Depends(asked)]

@@ -5,13 +5,14 @@ One function for every dataclass, so that two lists never write the same thing i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from fractions import Fraction
 from functools import cache
-from typing import Any
+from typing import Any, get_args, get_origin, get_type_hints
+from urllib.parse import quote
 
-from console.web import formats
+from console.run.output import amount, amounts, ratio
 from probes.clock import iso
 
 # These `_us` are lengths of time; every other `_us` is an instant.
@@ -31,15 +32,27 @@ _LENGTHS = (
     "latency_p95",
 )
 # Counts by two words: what those words are.
-_PAIRS = {"reasons": ("outcome", "reason"), "documents": ("kind", "state")}
+PAIRS = {"reasons": ("outcome", "reason"), "documents": ("kind", "state")}
+# Fields of this name that hold a mapping hold money by currency, whatever else they are mapped by before.
+_SUMS = ("money", "at_risk", "late", "lost")
 _MICRO = 1_000_000
 
 
-def money(minor: int | None, currency: str | None) -> dict[str, Any] | None:
-    """Return `{"minor", "currency", "text"}`, or None where there is no amount."""
-    if minor is None or currency is None:
-        return None
-    return {"minor": minor, "currency": currency, "text": formats.money(minor, currency)}
+def is_length(name: str) -> bool:
+    """Return whether a field in microseconds, named without its suffix, is a length of time."""
+    return name in _LENGTHS
+
+
+def sums_depth(name: str, hint: Any) -> int:
+    """Return 1 for a field that is money by currency, 2 for one that is that by something else, 0 for any other."""
+    if name not in _SUMS or get_origin(hint) not in (dict, Mapping):
+        return 0
+    return 2 if get_origin(get_args(hint)[1]) in (dict, Mapping) else 1
+
+
+def has_page(names: Iterable[str]) -> bool:
+    """Return whether a row with these fields is a document of its own in this interface."""
+    return {"number", "external_id", "platform", "kind"} <= set(names)
 
 
 def shape(value: Any) -> Any:
@@ -47,45 +60,38 @@ def shape(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         return _row(value)
     if isinstance(value, Mapping):
-        return _mapping(value)
+        return {str(k): shape(v) for k, v in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [shape(v) for v in value]
     if isinstance(value, Fraction):
-        return float(value)
+        return ratio(value)
     return value.hex() if isinstance(value, bytes) else value
 
 
-def _mapping(value: Mapping[Any, Any]) -> Any:
-    if value and all(_is_sum(k, v) for k, v in value.items()):
-        return [money(v, k) for k, v in sorted(value.items())]
-    return {str(k): shape(v) for k, v in value.items()}
-
-
-def _is_sum(key: Any, value: Any) -> bool:
-    return isinstance(key, str) and len(key) == 3 and key.isupper() and isinstance(value, int)  # ISO 4217
-
-
 @cache
-def _names(kind: type[Any]) -> tuple[str, ...]:
-    return tuple(f.name for f in fields(kind))
+def _names(kind: type[Any]) -> dict[str, int]:
+    hints = get_type_hints(kind)
+    return {f.name: sums_depth(f.name, hints[f.name]) for f in fields(kind)}
 
 
 def _row(row: Any) -> dict[str, Any]:
     found: dict[str, Any] = {}
     names = _names(type(row))  # type: ignore[arg-type] # a class is hashable
-    for name in names:
+    for name, depth in names.items():
         value = getattr(row, name)
-        if name.endswith("_us"):
+        if depth:
+            found[name] = amounts(value) if depth == 1 else {k: amounts(v) for k, v in value.items()}
+        elif name.endswith("_us"):
             found.update([_time(name.removesuffix("_us"), value)])
         elif name.endswith("_minor"):
-            found[name.removesuffix("_minor")] = money(value, getattr(row, "currency", None))
+            found[name.removesuffix("_minor")] = amount(value, getattr(row, "currency", None))
         elif name == "id" or name.endswith("_id"):
             found[name] = None if value is None else str(value)
-        elif name in _PAIRS and isinstance(value, Mapping):
-            found[name] = [dict(zip((*_PAIRS[name], "count"), (*key, n), strict=True)) for key, n in value.items()]
+        elif name in PAIRS and isinstance(value, Mapping):
+            found[name] = [dict(zip((*PAIRS[name], "count"), (*key, n), strict=True)) for key, n in value.items()]
         else:
             found[name] = shape(value)
-    if "number" in names and "external_id" in names and "platform" in names and "kind" in names:
+    if has_page(names):
         found["href"] = href(row.platform, row.kind, row.external_id)
     return found
 
@@ -98,8 +104,6 @@ def _time(name: str, value: int | None) -> tuple[str, Any]:
 
 def href(platform: str, kind: str, external_id: str) -> str:
     """Return the path of a document in this interface."""
-    from urllib.parse import quote
-
     return "/api/v1/documents/" + "/".join(quote(p, safe="") for p in (platform, kind, external_id))
 
 

@@ -9,10 +9,13 @@ from starlette.responses import Response
 
 from console.web import figures
 from metrics import sli
+from metrics.listing import EventRow
 from metrics.queries.pages import Listing
 from probes.clock import DAY, HOUR
 
-from .lists import After, Format, Limit, Page, answer, whole
+from .lists import After, Format, Limit, answer, whole
+from .models import one as one_of
+from .models import page
 from .narrowing import AskedOf, ConsoleOf
 from .problems import Problem
 from .shapes import shape
@@ -22,21 +25,20 @@ Outcome = Literal["good", "bad", "pending", "blind", "excluded"]
 BUCKETS_MOST = 5000
 
 
-@router.get("/slis", response_model=Page)
+@router.get("/slis", response_model=page(sli.Figure))
 def slis(request: Request, console: ConsoleOf, asked: AskedOf, format: Format = "json") -> Response:
     """List the figure of every SLI."""
     rows = figures.figures(console, asked.filters, asked.now_us)
-    return answer(console, request, "slis", whole(rows), 1, None, format)
+    return answer(console, request, asked, "slis", whole(rows), 1, None, format)
 
 
-@router.get("/slis/{name}")
+@router.get("/slis/{name}", response_model=one_of(sli.Figure))
 def one(name: str, console: ConsoleOf, asked: AskedOf) -> dict[str, Any]:
     """Show one SLI's figure."""
-    found: dict[str, Any] = shape(_figure(name, console, asked))
-    return found
+    return {**shape(_figure(name, console, asked)), "notes": asked.notes}
 
 
-@router.get("/slis/{name}/events", response_model=Page)
+@router.get("/slis/{name}/events", response_model=page(EventRow))
 def events(
     name: str,
     request: Request,
@@ -54,10 +56,10 @@ def events(
     def pager(_conn: Any, limit: int, after: str | None) -> Listing[Any]:
         return figures.behind(console, figure, asked.filters, asked.now_us, outcome, reason, limit, after)
 
-    return answer(console, request, f"{name}-events", pager, limit, after, format)
+    return answer(console, request, asked, f"{name}-events", pager, limit, after, format)
 
 
-@router.get("/slis/{name}/series", response_model=Page)
+@router.get("/slis/{name}/series", response_model=page(sli.Point))
 def series(
     name: str,
     request: Request,
@@ -72,7 +74,7 @@ def series(
         raise Problem(422, "period: this many buckets are too many; ask for grain=day or a shorter period")
     with console.store.read() as conn:
         points = sli.series(conn, console.model, name, asked.from_us, asked.now_us, grain, asked.filters)
-    return answer(console, request, f"{name}-series", whole(points), 1, None, format)
+    return answer(console, request, asked, f"{name}-series", whole(points), 1, None, format)
 
 
 def _figure(name: str, console: ConsoleOf, asked: AskedOf) -> Any:

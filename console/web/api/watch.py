@@ -7,32 +7,33 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from alerts.queries import history, open_alerts
+from alerts.queries import AlertView, TransitionView, history, open_alerts
 from metrics.queries import breaks as query
-from metrics.queries.changes import changes
+from metrics.queries.changes import Turned, changes
 from metrics.queries.pages import Listing
-from metrics.queries.platforms import platforms, poll_runs
+from metrics.queries.platforms import PlatformHealth, Run, platforms, poll_runs
 
-from .lists import After, Format, Limit, Page, answer, whole
+from .lists import After, Format, Limit, answer, whole
+from .models import page
 from .narrowing import AskedOf, ConsoleOf
 
 router = APIRouter(tags=["Platforms, differences and alerts"])
 Name = Annotated[str | None, Query(max_length=200)]
 
 
-@router.get("/platforms", response_model=Page)
+@router.get("/platforms", response_model=page(PlatformHealth))
 def list_platforms(request: Request, console: ConsoleOf, asked: AskedOf, format: Format = "json") -> Response:
     """List the platforms with each stream's freshness, last poll, quota and clock skew."""
     with console.store.read() as conn:
-        rows = platforms(conn, asked.now_us)
-    return answer(console, request, "platforms", whole(rows), 1, None, format)
+        rows = platforms(conn, asked.now_us, past=asked.past is not None)
+    return answer(console, request, asked, "platforms", whole(rows), 1, None, format)
 
 
-@router.get("/poll-runs", response_model=Page)
+@router.get("/poll-runs", response_model=page(Run))
 def list_poll_runs(
     request: Request,
     console: ConsoleOf,
-    platform: Name = None,
+    asked: AskedOf,
     stream: Name = None,
     status: Literal["complete", "partial", "suspect", "failed", "running"] | None = None,
     limit: Limit = 100,
@@ -42,12 +43,13 @@ def list_poll_runs(
     """List poll runs, the newest first."""
 
     def pager(conn: Any, limit: int, after: str | None) -> Listing[Any]:
-        return poll_runs(conn, platform=platform, stream=stream, status=status, limit=limit, after=after)
+        chosen: dict[str, Any] = {"platform": asked.filters.platform, "stream": stream, "status": status}
+        return poll_runs(conn, until_us=asked.until_us, limit=limit, after=after, **chosen)
 
-    return answer(console, request, "poll-runs", pager, limit, after, format)
+    return answer(console, request, asked, "poll-runs", pager, limit, after, format)
 
 
-@router.get("/breaks", response_model=Page)
+@router.get("/breaks", response_model=page(query.Break))
 def list_breaks(
     request: Request,
     console: ConsoleOf,
@@ -64,10 +66,10 @@ def list_breaks(
     def pager(conn: Any, limit: int, after: str | None) -> Listing[Any]:
         return query.breaks(conn, asked.narrow, open_only=not closed, kind=kind, check=check, limit=limit, after=after)
 
-    return answer(console, request, "breaks", pager, limit, after, format)
+    return answer(console, request, asked, "breaks", pager, limit, after, format)
 
 
-@router.get("/exceptions", response_model=Page)
+@router.get("/exceptions", response_model=page(query.Trouble))
 def list_exceptions(
     request: Request,
     console: ConsoleOf,
@@ -83,22 +85,24 @@ def list_exceptions(
     def pager(conn: Any, limit: int, after: str | None) -> Listing[Any]:
         return query.exceptions(conn, asked.narrow, open_only=not closed, kind=kind, limit=limit, after=after)
 
-    return answer(console, request, "exceptions", pager, limit, after, format)
+    return answer(console, request, asked, "exceptions", pager, limit, after, format)
 
 
-@router.get("/alerts", response_model=Page)
+@router.get("/alerts", response_model=page(AlertView) | page(TransitionView))
 def list_alerts(
     request: Request, console: ConsoleOf, asked: AskedOf, past: bool = False, format: Format = "json"
 ) -> Response:
     """List open alerts, the most severe first; with `past` what became of alerts in the period, the newest first."""
     with console.store.read() as conn:
-        rows: list[Any] = list(history(conn, asked.from_us) if past else open_alerts(conn))
-    return answer(console, request, "alerts", whole(rows), 1, None, format)
+        rows: list[Any] = (
+            list(history(conn, asked.from_us, until_us=asked.until_us)) if past else open_alerts(conn, asked.until_us)
+        )
+    return answer(console, request, asked, "alerts", whole(rows), 1, None, format)
 
 
-@router.get("/changes", response_model=Page)
+@router.get("/changes", response_model=page(Turned))
 def list_changes(request: Request, console: ConsoleOf, asked: AskedOf, format: Format = "json") -> Response:
     """List what turned within the period: verdicts, differences, exceptions, completed documents."""
     with console.store.read() as conn:
         rows = changes(conn, asked.from_us, asked.now_us, asked.narrow)
-    return answer(console, request, "changes", whole(rows), 1, None, format)
+    return answer(console, request, asked, "changes", whole(rows), 1, None, format)
