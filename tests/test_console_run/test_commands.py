@@ -23,6 +23,7 @@ from console.run.commands import poll as poll_command
 from console.run.output import as_json
 from console.run.settings import load_settings
 from console.run.workspace import open_workspace
+from probes.clock import DAY, from_us
 
 from .conftest import Loaded
 
@@ -171,6 +172,24 @@ def test_export_writes_openmetrics_and_csv(loaded: Loaded, tmp_path: Path) -> No
     out = tmp_path / "sli.csv"
     assert tieout(loaded, "export", "csv", "sli", "--out", str(out)).returncode == 0
     assert out.read_text().startswith("sli,")
+
+
+@pytest.mark.parametrize("name", [n for n in ANSWERS if n != "rebuild"])
+def test_every_answer_can_be_of_a_past_instant_and_says_so(loaded: Loaded, name: str) -> None:
+    at = from_us(loaded.company.start_us - DAY).replace(microsecond=0)
+    then = at.isoformat().replace("+00:00", "Z")
+    found = answer(loaded, *ANSWERS[name], "--as-of", then)
+    assert found["as_of"] == then
+    assert any("latest known" in note for note in found["notes"])
+    assert not set(keys(found)) - documented(name)
+
+
+def test_less_had_happened_at_a_past_instant(loaded: Loaded) -> None:
+    then = from_us(loaded.company.start_us - 2 * DAY).isoformat()
+    done = [sum(i["done"] for i in answer(loaded, "flows", *more)["items"]) for more in (["--as-of", then], [])]
+    assert 0 < done[0] < done[1]
+    late = answer(loaded, "find", "C-00042", "--as-of", "2020-01-01")
+    assert late["items"] == []
 
 
 @pytest.mark.parametrize(
