@@ -22,7 +22,20 @@ _LETTERS = text(
     " AND f.kind = 'about') AS by_key, r.external_id FROM stream p CROSS JOIN record r"
     " WHERE r.stream_id = p.id AND r.kind = 'message'"
 )
+_FACTS = text(
+    "SELECT (SELECT COUNT(*) FROM quarantine) * 1000000000 + (SELECT COALESCE(SUM(r.version_count), 0)"
+    " FROM stream p CROSS JOIN record r WHERE r.stream_id = p.id AND r.kind = 'message')"
+)
+_KEPT = text("SELECT value FROM counter WHERE name = 'exceptions'")
+_KEEP = text(
+    "INSERT INTO counter (name, value, at_us) VALUES ('exceptions', :facts, 0) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+)
 _REFUSED = text("SELECT stream_id, digest, first_us, reason, message FROM quarantine")
+
+
+def exceptions_lag(conn: Connection) -> bool:
+    """Return whether dead letters or refused rows came since the exceptions were last derived."""
+    return bool(conn.execute(_KEPT).scalar() != conn.execute(_FACTS).scalar_one())
 
 
 def derive_exceptions(conn: Connection) -> int:
@@ -60,6 +73,7 @@ def derive_exceptions(conn: Connection) -> int:
                 None,
             )
         )
+    conn.execute(_KEEP, {"facts": conn.execute(_FACTS).scalar_one()})
     conn.execute(delete(EXCEPTIONS))
     bulk_insert(conn, EXCEPTIONS, sorted(rows, key=lambda row: row[:2]), _COLUMNS)
     return len(rows)

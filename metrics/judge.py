@@ -14,7 +14,7 @@ from sqlalchemy import Connection, String, bindparam, text
 from .active import active_since
 from .collecting import seldom
 from .definitions import Flow, Model, Sli
-from .exceptions import derive_exceptions
+from .exceptions import derive_exceptions, exceptions_lag
 from .gather import gather
 from .master import judge_states
 from .sight import View
@@ -60,7 +60,8 @@ def judge(
                 break
         summary.subjects[flow.name] = done
     with store.write() as conn:
-        derive_exceptions(conn)
+        if summary.total or exceptions_lag(conn):
+            derive_exceptions(conn)
         if summary.total:
             conn.execute(_COUNT, {"now": now_us})
     return summary
