@@ -48,12 +48,20 @@ class Store:
         """Open, and where asked create, the store. Errors: StoreError for an unreachable or newer database."""
         store = cls(_engine(url))
         try:
-            if create:
-                store._create()
-            with store.read() as conn:
-                found = conn.execute(text("SELECT version FROM schema_version")).scalar()
+            store._check(create)
         except OperationalError as error:
+            store.close()
             raise StoreError(f"cannot open the store {make_url(url).render_as_string()}: {error.orig}") from None
+        except StoreError:
+            store.close()
+            raise
+        return store
+
+    def _check(self, create: bool) -> None:
+        if create:
+            self._create()
+        with self.read() as conn:
+            found = conn.execute(text("SELECT version FROM schema_version")).scalar()
         if found != SCHEMA_VERSION:
             raise StoreError(
                 f"the store has schema {found}, this Tieout reads {SCHEMA_VERSION}: "
@@ -63,7 +71,6 @@ class Store:
                     else "it was made before the first release; move it away and let `tieout up` read everything anew"
                 )
             )
-        return store
 
     def _create(self) -> None:
         with self.write() as conn:

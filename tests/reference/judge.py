@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from .customers import ROLE, Customers, intervals, sorted_by_birth
 from .facts import Facts
-from .flows import ACTIVATED, ORDERED, POSTED, Needs, Reached, Step, differences, due, reach
+from .flows import ACTIVATED, ORDERED, POSTED, Needs, Step, differences, due, reach
 from .subjects import deals, invoices
-from .verdict import DAY, NEVER, Subject, Verdicts, corrected, decide
+from .verdict import DAY, NEVER, Reached, Subject, Verdicts, corrected, decide
 
 STATE = {"good": "done", "bad": "lost", "blind": "blind", "pending": "waiting", "excluded": "excluded"}
 

@@ -63,7 +63,8 @@ class Verdicts:
         counts: Counter[tuple[object, ...]] = Counter()
         minor: Counter[tuple[object, ...]] = Counter()
         for (sli, subject), (outcome, reason, _start, _due, at, _value, _corrected) in self.events.items():
-            ident, _, entity = subject  # type: ignore[misc] # a subject's name
+            assert isinstance(subject, tuple)
+            ident, _revision, entity = subject
             amount, currency = self.money[sli, subject]
             for grain, size in (("hour", HOUR), ("day", DAY)):
                 bucket = at // size * size  # type: ignore[operator] # an instant

@@ -88,7 +88,8 @@ def _rows(path: Path, heading: str, lines: list[str]) -> list[Row]:
 
 def _documents(path: Path, table: Table) -> list[tuple[str, Record, int]]:
     platform, kind = table.heading.split()
-    found, before = [], {}
+    found: list[tuple[str, Record, int]] = []
+    before: dict[str, dict[str, Any]] = {}
     for row in table.rows:
         held = dict(before.get(row["id"], {}))
         record = _record(path, platform, kind, row, held)

@@ -20,12 +20,14 @@ EVENT_SLIS = ("invoice_sync_success", "order_completion", "order_latency", "subs
 def held(world: World) -> dict[str, dict[Any, Any]]:
     """Return the verdicts in the store."""
     names = _names(world)
-    subject = lambda row: (names[row["anchor_id"]], row["revision"], row["entity"])  # noqa: E731
-    stamp = lambda at: FOREVER if at is None else at  # noqa: E731
+
+    def subject(row: dict[str, Any]) -> tuple[Ident, int, str]:
+        return names[row["anchor_id"]], row["revision"], row["entity"]
+
     steps = {
         (row["flow"], subject(row), row["step"]): (
             row["state"], row["reason"], None if row["latest_us"] is None else (row["earliest_us"], row["latest_us"]),
-            stamp(row["due_us"]), row["count"],
+            FOREVER if row["due_us"] is None else row["due_us"], row["count"],
         )
         for row in world.rows("flow_step")
         if (row["flow"], row["step"]) in STEPS
