@@ -19,8 +19,8 @@ from metrics.queries.pages import CursorError, decode, encode
 from metrics.queries.timeline import timeline
 from probes.clock import DAY, HOUR, MINUTE
 from probes.record import Record
+from tests.test_console_web.company import CUSTOMERS, FORMULA, HOSTILE, NOW
 from tests.test_console_web.conftest import built
-from tests.test_console_web.company import CUSTOMERS, FORMULA, HOSTILE, NOW, build
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgres"])

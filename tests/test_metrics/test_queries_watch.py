@@ -20,8 +20,8 @@ from metrics.queries.platforms import poll_runs, quarantined, quota, streams_hea
 from metrics.sli import Filters, figures
 from metrics.tables import PollRun, StreamRow, table
 from probes.clock import DAY, HOUR, MINUTE, SECOND
-from tests.test_console_web.conftest import built
 from tests.test_console_web.company import NOW, build
+from tests.test_console_web.conftest import built
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgres"])
