@@ -7,7 +7,7 @@ verdicts of now are cut at T, by the instants they carry.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,11 +65,14 @@ class Past:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Where to read documents and their steps, and the conditions that still have to be stated."""
+    """Documents and their steps: columns by name, where to read both or documents alone, and the conditions still to state."""
 
-    instance: FromClause
-    step: FromClause
-    left: tuple[ColumnElement[bool], ...]
+    instance: Mapping[str, ColumnElement[Any]]
+    step: Mapping[str, ColumnElement[Any]]
+    both: FromClause
+    both_where: tuple[ColumnElement[bool], ...]
+    documents: FromClause
+    documents_where: tuple[ColumnElement[bool], ...]
 
 
 def past_of(conn: Connection, model: Model, at_us: int | None) -> Past | None:
@@ -93,9 +96,28 @@ def remark(at_us: int) -> str:
 def rows(past: Past | None, conditions: Sequence[ColumnElement[bool]] = ()) -> Rows:
     """Return documents and steps as they stood. `conditions` are on the table of instances; in the past they are met inside."""
     if past is None:
-        return Rows(INSTANCE, STEP, tuple(conditions))
-    step = _steps(past, conditions)
-    return Rows(_instances(past, step, conditions), step, ())
+        given = tuple(conditions)
+        return Rows(dict(INSTANCE.c), dict(STEP.c), STEP.join(INSTANCE, _same(STEP, INSTANCE)), given, INSTANCE, given)
+    # One row a step that carries its document: joining them again would be a search through an unindexed result.
+    then = _weighed(past, _cut(past, conditions))
+    instance = {c.name: then.c[f"i_{c.name}"].label(c.name) for c in INSTANCE.c}
+    step = {n: then.c[f"s_{n}"].label(n) for n in _STEP_COLUMNS}
+    return Rows(instance, step, then, (), then, (then.c.position == 0,))
+
+
+def unsettled(past: Past | None, late_in: str | None = None) -> list[ColumnElement[bool]]:
+    """Return the conditions that leave documents with a step not reached by T, or late; `late_in`: due by T, of one flow.
+
+    Most documents are through by then: what stands open is looked for among the rest only.
+    """
+    if past is None:
+        return []
+    at = literal(past.at_us, BigInteger)
+    ahead = or_(STEP.c.latest_us.is_(None), STEP.c.latest_us > at)
+    wanted = [or_(ahead, STEP.c.state == "late")]
+    if late_in is not None:
+        wanted = [STEP.c.flow == late_in, or_(and_(STEP.c.due_us <= at, ahead), STEP.c.state == "late")]
+    return [INSTANCE.c.anchor_id.in_(select(STEP.c.anchor_id).where(*wanted))]
 
 
 # --- steps and documents -------------------------------------------------------------------------------------------------
@@ -119,28 +141,35 @@ def _same(left: FromClause, right: FromClause) -> ColumnElement[bool]:
     return and_(*(left.c[name] == right.c[name] for name in KEY))
 
 
-def _steps(past: Past, conditions: Sequence[ColumnElement[bool]]) -> Any:
-    """Return the steps of the documents begun by T, each cut at T, with its position in the flow."""
+_STEP_COLUMNS = (
+    *KEY, "step", "state", "reason", "earliest_us", "latest_us", "due_us", "elapsed_us", "record_id", "count", "amount_minor",
+)  # fmt: skip
+
+
+def _cut(past: Past, conditions: Sequence[ColumnElement[bool]]) -> Subquery:
+    """Return the steps of the documents begun by T, each cut at T, with its position in the flow and its document as of now."""
     own, before, plan = STEP.alias("own"), STEP.alias("before"), _plan(past)
     at = literal(past.at_us, BigInteger)
     reached = own.c.latest_us <= at
     # A deadline runs from the step before: as long as that has not happened there is none.
     due = case((before.c.latest_us <= at, own.c.due_us))
-    overdue = due <= plan.c.watermark_us
-    state, reason = _verdict(own, reached, due, overdue, at)
+    state, reason = _verdict(own, reached, due, due <= plan.c.watermark_us, at)
     shown = {
         n: case((reached, own.c[n])) for n in ("earliest_us", "latest_us", "elapsed_us", "record_id", "amount_minor")
     }
     columns = {
-        "state": state, "reason": reason, "due_us": due, "count": case((reached, own.c["count"]), else_=0), **shown,
+        **{n: own.c[n] for n in (*KEY, "step")}, "state": state, "reason": reason, "due_us": due,
+        "count": case((reached, own.c["count"]), else_=0), **shown,
     }  # fmt: skip
     source = (
         own.join(INSTANCE, _same(own, INSTANCE))
         .join(plan, and_(plan.c.flow == own.c.flow, plan.c.step == own.c.step))
         .outerjoin(before, and_(_same(before, own), before.c.step == plan.c.after))
     )
-    cut = select(*(own.c[n] for n in (*KEY, "step")), plan.c.position, *(c.label(n) for n, c in columns.items()))
-    return cut.select_from(source).where(INSTANCE.c.started_us <= at, *conditions).cte("step_then")
+    steps = (c.label(f"s_{n}") for n, c in columns.items())
+    documents = (c.label(f"i_{c.name}") for c in INSTANCE.c)
+    found = select(plan.c.position, *steps, *documents).select_from(source)
+    return found.where(INSTANCE.c.started_us <= at, *conditions).subquery("cut")
 
 
 def _verdict(
@@ -164,49 +193,53 @@ def _verdict(
     return case(*((c, s) for c, s, _ in table), else_="lost"), case(*((c, r) for c, _, r in table), else_="missing")
 
 
-def _instances(past: Past, step: FromClause, conditions: Sequence[ColumnElement[bool]]) -> Subquery:
-    """Return the documents begun by T; the worst of their steps decides their state, the last one reached where they stand."""
-    at = literal(past.at_us, BigInteger)
+def _weighed(past: Past, cut: Subquery) -> Subquery:
+    """Return each step beside its document: the worst of the steps decides its state, the last one reached where it stands."""
+    at, c = literal(past.at_us, BigInteger), cut.c
+    of = [c[f"s_{n}"] for n in KEY]
 
-    def any_of(word: str) -> ColumnElement[int]:
-        return func.max(case((step.c.state == word, 1), else_=0)).label(word)
+    def any_of(condition: ColumnElement[bool]) -> ColumnElement[int]:
+        return func.max(case((condition, 1), else_=0)).over(partition_by=of)
 
-    shown = select(
-        *(step.c[n] for n in KEY),
-        *(any_of(word) for word in ("excluded", "lost", "blind", "late")),
-        func.max(case((step.c.reason == "stale_revision", 1), else_=0)).label("stale"),
-        func.max(case((step.c.latest_us.is_not(None), step.c.position), else_=0)).label("position"),
-        func.min(case((step.c.state.in_(OPEN_STATES), step.c.due_us))).label("due_us"),
-    )  # fmt: skip
-    worst = shown.group_by(*(step.c[n] for n in KEY)).subquery("worst")
-    names = _plan(past)
-    i = INSTANCE
-    outside = and_(i.c.state.in_(("opening", "excluded")), i.c.reason != "withdrawn")
-    done = i.c.completed_us <= at
-    gone = or_(outside, worst.c.excluded == 1)
+    order = [case((c.s_latest_us.is_not(None), c.position), else_=-1).desc(), c.position]
+    words = {word: any_of(c.s_state == word).label(f"any_{word}") for word in ("excluded", "lost", "blind", "late")}
+    worst = select(
+        *c,
+        *words.values(),
+        any_of(c.s_reason == "stale_revision").label("any_stale"),
+        func.first_value(c.s_step).over(partition_by=of, order_by=order).label("last"),
+        func.min(case((c.s_state.in_(OPEN_STATES), c.s_due_us))).over(partition_by=of).label("next_due_us"),
+    ).subquery("worst")
+    return _decided(worst, at)
+
+
+def _decided(worst: Subquery, at: ColumnElement[int]) -> Subquery:
+    """Return the rows with their documents as they stood."""
+    w = worst.c
+    outside = and_(w.i_state.in_(("opening", "excluded")), w.i_reason != "withdrawn")
+    done = w.i_completed_us <= at
+    gone = or_(outside, w.any_excluded == 1)
     state = case(
-        (outside, i.c.state), (worst.c.excluded == 1, "excluded"), (worst.c.lost == 1, "lost"), (worst.c.blind == 1, "blind"),
-        (and_(worst.c.late == 1, ~func.coalesce(done, false())), "late"), (done, "done"), else_="open",
+        (outside, w.i_state), (w.any_excluded == 1, "excluded"), (w.any_lost == 1, "lost"), (w.any_blind == 1, "blind"),
+        (and_(w.any_late == 1, ~func.coalesce(done, false())), "late"), (done, "done"), else_="open",
     )  # fmt: skip
+    risk = case(
+        (w.i_money_minor.is_(None), None),
+        (or_(gone, done), 0),
+        (w.any_stale == 1, w.i_risk_minor),
+        else_=w.i_money_minor,
+    )
     columns = {
         "state": state,
-        "reason": case((outside, i.c.reason), (worst.c.excluded == 1, "withdrawn")),
-        "step": names.c.step,
-        "due_us": worst.c.due_us,
-        "completed_us": case((done, i.c.completed_us)),
-        "risk_minor": case(
-            (i.c.money_minor.is_(None), None),
-            (or_(gone, done), 0),
-            (worst.c.stale == 1, i.c.risk_minor),
-            else_=i.c.money_minor,
-        ),
-        "withdrawn_us": case((i.c.withdrawn_us <= at, i.c.withdrawn_us)),
+        "reason": case((outside, w.i_reason), (w.any_excluded == 1, "withdrawn")),
+        "step": w.last,
+        "due_us": w.next_due_us,
+        "completed_us": case((done, w.i_completed_us)),
+        "risk_minor": risk,
+        "withdrawn_us": case((w.i_withdrawn_us <= at, w.i_withdrawn_us)),
     }
-    source = i.join(worst, _same(i, worst)).join(
-        names, and_(names.c.flow == i.c.flow, names.c.position == worst.c.position)
-    )
-    cut = select(*(columns[c.name].label(c.name) if c.name in columns else c for c in i.c))
-    return cut.select_from(source).where(i.c.started_us <= at, *conditions).subquery("instance_then")
+    documents = (columns.get(c.name, w[f"i_{c.name}"]).label(f"i_{c.name}") for c in INSTANCE.c)
+    return select(w.position, *(w[f"s_{n}"] for n in _STEP_COLUMNS), *documents).subquery("then_")
 
 
 # --- differences and exceptions ------------------------------------------------------------------------------------------

@@ -6,11 +6,11 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, select, text
+from sqlalchemy import Connection, Select, select, text
 
 from .definitions import Model
 from .filters import Filters
-from .past import KEY, Past, past_of, rows
+from .past import Past, past_of, rows, unsettled
 from .sight import View
 from .tables import Crosswalk, FlowInstance, RecordRow, StreamRow, table
 
@@ -58,19 +58,30 @@ _INSTANCE, _STREAM, _CROSSWALK, _RECORD = (table(m) for m in (FlowInstance, Stre
 
 
 def _overdue(flow: str, past: Past | None, where: str) -> Select[Any]:
-    then = rows(past, [_INSTANCE.c.flow == flow])
-    i, t, p = then.instance.alias("i"), then.step.alias("t"), _STREAM.alias("p")
-    r, cw, cu = _RECORD.alias("r"), _CROSSWALK.alias("cw"), _RECORD.alias("cu")
-    source = i.join(t, and_(*(t.c[name] == i.c[name] for name in KEY))).join(r, r.c.id == i.c.anchor_id)
-    source = source.join(p, p.c.id == i.c.stream_id).outerjoin(cw, cw.c.record_id == i.c.customer_id)
-    columns = (
-        i.c.flow, t.c.step, i.c.anchor_id, i.c.revision, i.c.entity, p.c.platform, r.c.kind, r.c.external_id, r.c.number,
-        cw.c.customer_id, cu.c.name.label("customer_name"), t.c.reason, i.c.started_us, t.c.due_us, t.c.state, i.c.risk_minor,
-        i.c.currency,
+    then = rows(past, [_INSTANCE.c.flow == flow, *unsettled(past, flow)])
+    names = (
+        "flow",
+        "anchor_id",
+        "revision",
+        "entity",
+        "started_us",
+        "stream_id",
+        "customer_id",
+        "risk_minor",
+        "currency",
+    )
+    stuck = (then.instance["state"].in_(_STUCK), then.step["state"].in_(_STUCK), *then.both_where)
+    inner = select(
+        *(then.instance[n].label(n) for n in names), *(then.step[n].label(n) for n in ("step", "reason", "due_us", "state"))
     )  # fmt: skip
-    stuck = (i.c.flow == flow, i.c.state.in_(_STUCK), t.c.state.in_(_STUCK), text(f"1 = 1{where}"))
-    found = select(*columns).select_from(source.outerjoin(cu, cu.c.id == cw.c.customer_id)).where(*stuck)
-    return found.order_by(t.c.due_us, i.c.anchor_id, i.c.revision, i.c.entity, t.c.step)
+    i = inner.select_from(then.both).where(*stuck).subquery("i")
+    r, cw, cu, p = _RECORD.alias("r"), _CROSSWALK.alias("cw"), _RECORD.alias("cu"), _STREAM.alias("p")
+    source = i.join(r, r.c.id == i.c.anchor_id).join(p, p.c.id == i.c.stream_id)
+    source = source.outerjoin(cw, cw.c.record_id == i.c.customer_id).outerjoin(cu, cu.c.id == cw.c.customer_id)
+    kept = (i.c[n] for n in (*names, "step", "reason", "due_us", "state") if n not in ("stream_id", "customer_id"))
+    shown = (p.c.platform, r.c.kind, r.c.external_id, r.c.number, cw.c.customer_id, cu.c.name.label("customer_name"))
+    found = select(*kept, *shown).select_from(source).where(text(f"1 = 1{where}"))
+    return found.order_by(i.c.due_us, i.c.anchor_id, i.c.revision, i.c.entity, i.c.step)
 
 
 def late(conn: Connection, model: Model, now_us: int, filters: Filters = Filters()) -> list[LateDocument]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, func, select
 
-from metrics.past import Past, break_rows, existed, rows
+from metrics.past import Past, break_rows, existed, rows, unsettled
 from metrics.tables import FlowInstance, table
 
 from .flows import STUCK
@@ -147,10 +147,10 @@ def _row(owner: int, records: list[Any], total: _Sum) -> CustomerRow:
 def _totals(conn: Connection, owner: Mapping[int, int], past: Past | None) -> dict[int, _Sum]:
     totals: dict[int, _Sum] = {}
     columns = ("anchor_id", "customer_id", "state", "currency", "risk_minor")
-    then = rows(past, [INSTANCE.c.customer_id.is_not(None)])
-    shown = then.instance.c
-    statement = select(*(shown[n] for n in columns)).where(shown.state.in_(("open", *STUCK)), *then.left)
-    for row in conn.execute(statement):
+    then = rows(past, [INSTANCE.c.customer_id.is_not(None), *unsettled(past)])
+    statement = select(*(then.instance[n] for n in columns)).select_from(then.documents)
+    open_ = then.instance["state"].in_(("open", *STUCK))
+    for row in conn.execute(statement.where(open_, *then.documents_where)):
         total = totals.setdefault(owner.get(row.customer_id, row.customer_id), _Sum())
         if row.state == "open":
             total.on_the_way += 1

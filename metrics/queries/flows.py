@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, Row, and_, case, func, select
+from sqlalchemy import ColumnElement, Connection, Row, case, func, select
 
 from metrics.past import KEY, Past, Rows, rows
 from metrics.tables import FlowInstance, FlowStep, table
@@ -97,9 +97,10 @@ def states(
 ) -> dict[str, dict[str, int]]:
     """Return for each flow how many instances are in each state."""
     then = rows(where.past, [*conditions(conn, where, INSTANCE), *started(from_us, to_us)])
-    by = (then.instance.c.flow, then.instance.c.state)
+    by = (then.instance["flow"], then.instance["state"])
     found: dict[str, dict[str, int]] = {}
-    for row in conn.execute(select(*by, func.count().label("n")).where(*then.left).group_by(*by)):
+    counted = select(*by, func.count().label("n")).select_from(then.documents).where(*then.documents_where)
+    for row in conn.execute(counted.group_by(*by)):
         found.setdefault(row.flow, {})[row.state] = row.n
     return found
 
@@ -114,11 +115,10 @@ def funnel(
 ) -> list[FunnelStep]:
     """Return the steps in the given order with how many documents stand in each state, and their money at risk."""
     then = _begun(conn, flow, where, from_us, to_us)
-    step, instance = then.step.c, then.instance.c
-    by = (step.step, step.state, instance.currency)
-    money = func.sum(func.coalesce(instance.risk_minor, 0)).label("money")
-    statement = select(*by, func.count().label("n"), money).join_from(then.step, then.instance, _same(then))
-    held = conn.execute(statement.where(*then.left, _watched(then)).group_by(*by)).all()
+    by = (then.step["step"], then.step["state"], then.instance["currency"])
+    money = func.sum(func.coalesce(then.instance["risk_minor"], 0)).label("money")
+    statement = select(*by, func.count().label("n"), money).select_from(then.both)
+    held = conn.execute(statement.where(*then.both_where, _watched(then)).group_by(*by)).all()
     return [_funnel_step(name, [r for r in held if r.step == name]) for name in order]
 
 
@@ -135,13 +135,9 @@ def _begun(conn: Connection, flow: str | None, where: Narrow, from_us: int | Non
     return rows(where.past, wanted if flow is None else [INSTANCE.c.flow == flow, *wanted])
 
 
-def _same(then: Rows) -> ColumnElement[bool]:
-    return and_(*(then.step.c[k] == then.instance.c[k] for k in KEY))
-
-
 def _watched(then: Rows) -> ColumnElement[bool]:
     # Opening balance and excluded documents are on no way that could be late.
-    return then.instance.c.state.not_in(("opening", "excluded"))
+    return then.instance["state"].not_in(("opening", "excluded"))
 
 
 def instances(
@@ -159,18 +155,16 @@ def instances(
 ) -> Listing[Instance]:
     """Return instances, the most urgent first. With `step` and `step_state`: those that the funnel counts there."""
     then = _begun(conn, flow, where, from_us, to_us)
-    wanted = list(then.left)
-    shown = then.instance.c
-    wanted += [shown.state.in_(state)] if state else []
-    statement = select(then.instance)
+    shown, at = then.instance, then.step
+    source, wanted = then.documents, list(then.documents_where)
     if step is not None:
-        at = then.step.c
-        statement = statement.join(then.step, _same(then))
-        wanted += [at.step == step, _watched(then)] + ([at.state == step_state] if step_state else [])
+        source, wanted = then.both, [*then.both_where, at["step"] == step, _watched(then)]
+        wanted += [at["state"] == step_state] if step_state else []
+    wanted += [shown["state"].in_(state)] if state else []
+    statement = select(*shown.values()).select_from(source)
     total = conn.execute(select(func.count()).select_from(statement.where(*wanted).subquery())).scalar_one()
-    urgency = case(_URGENCY, value=shown.state, else_=len(_URGENCY))
-    due = func.coalesce(shown.due_us, 0)
-    order = [urgency, due, shown.flow, shown.anchor_id, shown.revision, shown.entity]
+    urgency = case(_URGENCY, value=shown["state"], else_=len(_URGENCY))
+    order = [urgency, func.coalesce(shown["due_us"], 0), *(shown[n] for n in KEY)]
     if after is not None:
         wanted.append(beyond(order, decode(after, (int, int, str, int, int, str)), [False] * 6))
     held = conn.execute(statement.where(*wanted).order_by(*order).limit(limit + 1)).all()
@@ -191,9 +185,9 @@ def instances_of(
     steps: dict[tuple[Any, ...], list[Step]] = {}
     for batch in chunks(sorted(ids | {r.anchor_id for r in done})):
         then = rows(past, [INSTANCE.c.anchor_id.in_(batch)])
-        held += conn.execute(select(then.instance).where(*then.left))
-        told = select(then.step).where(then.step.c.anchor_id.in_(batch)).order_by(then.step.c.step)
-        for row in conn.execute(told):
+        held += conn.execute(select(*then.instance.values()).select_from(then.documents).where(*then.documents_where))
+        told = select(*then.step.values()).select_from(then.both).where(*then.both_where)
+        for row in conn.execute(told.order_by(then.step["step"])):
             steps.setdefault(_key(row), []).append(to_step(row))
     found = [i for i in _instances(conn, held) if i.anchor_id in ids or _did(steps.get(_key(i), ()), ids)]
     return [(i, steps.get(_key(i), [])) for i in sorted(found, key=_key)]
@@ -232,11 +226,10 @@ def hops(
     Linear interpolation over completed documents; those still on their way are counted beside them.
     """
     then = _begun(conn, flow, where, from_us, to_us)
-    step = then.step.c
-    columns = (step.step, step.elapsed_us, step.state, then.instance.c.started_us)
-    statement = select(*columns).join_from(then.step, then.instance, _same(then))
+    columns = (*(then.step[n] for n in ("step", "elapsed_us", "state")), then.instance["started_us"])
+    statement = select(*columns).select_from(then.both)
     groups: dict[tuple[str, int | None], list[Any]] = {}
-    for row in conn.execute(statement.where(*then.left, _watched(then))):
+    for row in conn.execute(statement.where(*then.both_where, _watched(then))):
         bucket = None if bucket_us is None or row.started_us is None else row.started_us // bucket_us * bucket_us
         groups.setdefault((row.step, bucket), []).append(row)
     found = [_hop(name, bucket, held) for (name, bucket), held in groups.items() if name in order]
