@@ -44,7 +44,7 @@ def test_an_order_can_be_cancelled_before_it_is_confirmed(gmbh: Erp) -> None:
 
 
 def test_the_second_entity_posts_a_day_in_one_journal_entry(kk: Erp) -> None:
-    on = business.today()
+    on = kk.today()
     party = business.customer(kk, "Daily receivables")
     move = business.post_daily_summary(kk, on, party, 1_234_567, f"SUM-KK-JPY-{on}")
     assert move["state"] == "posted"

@@ -132,7 +132,7 @@ def test_a_deleted_customer_is_missing_from_the_ids(gmbh: Erp, platform: Platfor
 
 def test_the_second_entitys_day_is_one_journal_entry(tryton: Tryton, platform: Platform) -> None:
     kk = Erp(tryton, "kk")
-    on = business.today()
+    on = kk.today()
     move = business.post_daily_summary(kk, on, business.customer(kk, "Receivables"), 250_000, f"SUM-LAB-JP-{on}")
     seen = by_id(Watch(platform, "move").complete())[str(move["id"])]
     assert (seen.kind, seen.entity, seen.currency, seen.state) == ("journal_entry", "LAB-JP", "JPY", "posted")
