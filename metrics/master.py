@@ -203,8 +203,6 @@ def _step_intervals(
         by_subject[subject].append(Counterpart(rid, scope, ordered[rid]))
     sight = context.sights[step.name]
     fields = [a.field for a in step.agree]
-    if sight.watermark_us == NONE:
-        return
     for anchor, start, entity in _listed(s, "anchor_id", "start_us", "entity"):
         found = sorted(by_subject.get(anchor, []), key=lambda c: (_born(c), c.record_id))
         due = start + (step.within or 0)

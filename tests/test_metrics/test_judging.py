@@ -181,3 +181,18 @@ def test_a_duplicate_whose_amounts_are_unknown_is_worth_an_unknown_sum(world: Wo
     world.land("erp", [posting(f"e{n}", T0 + HOUR, "i1", amounts={}) for n in range(2)], T0 + HOUR)
     sound(world)
     assert [(b["kind"], b["money_minor"]) for b in world.rows("breaks")] == [("duplicate", None)]
+
+
+def test_a_customer_is_judged_as_soon_as_its_platform_has_been_read_once(world: World) -> None:
+    world.see("erp", "customer", watermark_us=None)
+    world.land("crm", [customer("crm", "a1")], T0)
+    world.land("erp", [customer("erp", "x1", about="a1")], T0)
+    deal = Record(
+        kind="opportunity", id="o1", created_us=T0, changed_us=T0, state="won", status="won", parties={"sold_to": "a1"}
+    )
+    world.land("crm", [deal], T0)
+    sound(world)
+    assert not [i for i in world.rows("state_interval") if i["target"] == "in_erp"]
+    world.see("erp", "customer", watermark_us=T0 + DAY)
+    sound(world)
+    assert [i["outcome"] for i in world.rows("state_interval") if i["target"] == "in_erp"] == ["good"]
