@@ -43,7 +43,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         {"channels": {"a": {"kind": "slack", "webhook": "https://hooks.example/T/B/s3cr3t"}}}, "written env:NAME or file:PATH"),
     "an unknown key of a channel": ({"channels": {"a": {**SLACK, "url": "x"}}}, "url: Extra inputs"),
     "an unknown key": ({"chanels": {}}, "Extra inputs"),
-    "an unknown rule": ({"rules": [{"rule": "gut_feeling"}]}, "'gut_feeling' is no rule; there are burn_rate"),
+    "an unknown rule": ({"rules": [{"rule": "gut_feeling"}]}, "'gut_feeling' is no rule; there are breaks, bulk_load, burn_rate"),
     "two rules of one name": (
         {"rules": [{"rule": "threshold", "name": "x"}, {"rule": "exceptions", "name": "x"}]}, "two rules are called 'x'"),
     "a route to nowhere": (
