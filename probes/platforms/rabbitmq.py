@@ -6,17 +6,19 @@ are peeked. Statistics lag up to five seconds. Source: rabbitmq.com "HTTP API re
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fnmatch import fnmatch
 from hashlib import blake2b
 from typing import Any
 from urllib.parse import quote
 
+import msgspec
+
 from ..clock import SECOND
 from ..decode import NotJson, decode
 from ..paging import PageSpec, walk
 from ..probe import Cursor, Environment, Meter, Page
-from ..record import Record, Sample
+from ..record import Record, Sample, decode_record, encode_record
 from ..request import Request
 from ..source import Session, Source
 
@@ -69,8 +71,13 @@ def _samples(queue: dict[str, Any], at_us: int) -> Iterator[Sample]:
 def _dead_letters(
     source: Source, queues: list[dict[str, Any]], cursor: Cursor, now_us: int, meter: Meter
 ) -> Iterator[Page]:
-    held: dict[str, list[str]] = dict(cursor.get("held") or {})
-    present: dict[str, list[str]] = {}
+    """Yield what lies there now, and what lay there last time as it was last seen, but deleted.
+
+    The cursor keeps the records themselves: the broker no longer has a message that was handled, and what it was about
+    must stay known.
+    """
+    held: Mapping[str, Mapping[str, str]] = cursor.get("held") or {}
+    present: dict[str, dict[str, str]] = {}
     records, bad = [], []
     for queue in queues:
         if not _is_dead(source, queue):
@@ -80,13 +87,18 @@ def _dead_letters(
         found, unmapped = source.mapper.page(rows, meter)
         records += found
         bad += unmapped
-        ids = [record.id for record in found]
-        present[place] = ids if whole else list(dict.fromkeys([*held.get(place, []), *ids]))
-    seen = {one for ids in present.values() for one in ids}
-    gone = sorted({one for ids in held.values() for one in ids} - seen)
-    records += [Record(source.spec.kind, one, deleted=True) for one in gone]
+        shown = {record.id: encode_record(record).decode() for record in found}
+        present[place] = shown if whole else {**held.get(place, {}), **shown}
+    records += _gone(held, present)
     at_us = source.session.now_us()
     yield Page(records, {"held": present}, at_us, bad, [], True, _mark(source, now_us))
+
+
+def _gone(held: Mapping[str, Mapping[str, str]], present: Mapping[str, Mapping[str, str]]) -> Iterator[Record]:
+    seen = {one for shown in present.values() for one in shown}
+    last = {one: body for shown in held.values() for one, body in shown.items() if one not in seen}
+    for _, body in sorted(last.items()):
+        yield msgspec.structs.replace(decode_record(body), deleted=True)
 
 
 def _is_dead(source: Source, queue: dict[str, Any]) -> bool:

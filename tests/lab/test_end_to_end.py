@@ -157,6 +157,9 @@ def test_dead_letters_are_exceptions_until_they_are_replayed(company: Company, w
     cycle(workspace)
     with workspace.store.read() as conn:
         assert exceptions(conn).items == []
+        handled = exceptions(conn, open_only=False).items
+    assert [each.document.external_id for each in handled if each.document] == ["006-DEAD", "006-DEAD"]
+    assert [each.message for each in handled] == [each.message for each in found.items]
 
 
 def billed_in_japan(company: Company, quantities: tuple[int, ...]) -> tuple[list[stripe.Invoice], dt.date]:
