@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 
-.PHONY: demo test check bench clean format
+.PHONY: demo test check bench baseline clean format
 
 $(STAMP): pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -35,6 +35,11 @@ format: $(DEV_STAMP)
 bench: $(DEV_STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group bench
 	$(BIN)/python -m tests.bench
+
+# After a table was changed, until the first tagged release: the one migration is written anew, and older stores are refused.
+baseline: $(DEV_STAMP)
+	$(BIN)/python -m console.run.migrations
+	$(BIN)/ruff format --quiet console/run/migrations/versions
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache build *.egg-info

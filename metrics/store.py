@@ -15,9 +15,10 @@ from sqlalchemy import Connection, Engine, Table, create_engine, event, insert, 
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 
+from .revision import REVISION
 from .tables import metadata
 
-SCHEMA_VERSION = 2
+_MARK = "alembic_version"
 # ANALYZE is never run: with its statistics SQLite reads whole tables to build Bloom filters for joins over a few subjects.
 _PRAGMAS = (
     "PRAGMA journal_mode=WAL",
@@ -58,29 +59,25 @@ class Store:
         return store
 
     def _check(self, create: bool) -> None:
+        with self.read() as conn:
+            tables = set(inspect(conn).get_table_names())
+            found = conn.execute(text(f"SELECT version_num FROM {_MARK}")).scalar() if _MARK in tables else None  # noqa: S608
+        if found != REVISION:
+            _refuse_unknown(tables, found)
+            if not create:
+                raise StoreError("the store is empty; `tieout up` or `tieout poll --once` fills it")
         if create:
             self._create()
-        with self.read() as conn:
-            found = conn.execute(text("SELECT version FROM schema_version")).scalar()
-        if found != SCHEMA_VERSION:
-            raise StoreError(
-                f"the store has schema {found}, this Tieout reads {SCHEMA_VERSION}: "
-                + (
-                    "upgrade Tieout"
-                    if found and found > SCHEMA_VERSION
-                    else "it was made before the first release; move it away and let `tieout up` read everything anew"
-                )
-            )
 
     def _create(self) -> None:
+        """Make the tables that are not there, as the baseline migration would, and mark the store with its revision."""
         with self.write() as conn:
-            if inspect(conn).has_table("schema_version"):
-                # Tables that other rooms declared since are added; existing ones are left as they are.
-                metadata.create_all(conn)
-                return
             metadata.create_all(conn)
-            conn.execute(text("CREATE TABLE schema_version (version BIGINT NOT NULL)"))
-            conn.execute(text("INSERT INTO schema_version VALUES (:v)"), {"v": SCHEMA_VERSION})
+            if not inspect(conn).has_table(_MARK):
+                # As Alembic makes it, so that `alembic` finds what it expects.
+                key = f"CONSTRAINT {_MARK}_pkc PRIMARY KEY (version_num)"
+                conn.execute(text(f"CREATE TABLE {_MARK} (version_num VARCHAR(32) NOT NULL, {key})"))
+                conn.execute(text(f"INSERT INTO {_MARK} VALUES (:revision)"), {"revision": REVISION})  # noqa: S608
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -98,6 +95,20 @@ class Store:
     def close(self) -> None:
         """Close every connection."""
         self.engine.dispose()
+
+
+def _refuse_unknown(tables: set[str], found: str | None) -> None:
+    """Refuse a database that is not empty and that this Tieout did not make."""
+    if tables & {_MARK, "schema_version"}:
+        raise StoreError(
+            f"the store has schema {found or 'of an early build'}, this Tieout reads {REVISION}. If a newer Tieout made it,"
+            " upgrade this one; if one from before the first release did, move the store away and let `tieout up` read"
+            " everything anew"
+        )
+    if foreign := sorted(tables & set(metadata.tables)):
+        raise StoreError(
+            f"the database holds tables of something else ({', '.join(foreign[:3])}): give Tieout a database or a schema of its own"
+        )
 
 
 def _engine(url: str) -> Engine:

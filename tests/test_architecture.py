@@ -137,6 +137,8 @@ def test_only_the_clock_asks_what_time_it_is(module: Module) -> None:
 @everywhere
 def test_no_file_grows_beyond_reading(module: Module) -> None:
     # The table definitions are one list on purpose: the schema is read top to bottom.
+    if module.inside("console.run.migrations.versions"):
+        return  # written by `make baseline`
     limit = 500 if module.name == "metrics.tables" else MAX_LINES
     assert module.lines < limit
 

@@ -44,7 +44,7 @@ def _writes(console: Console) -> Check:
     try:
         # A write lock taken and given back proves what a read cannot: space, permissions and no other writer stuck.
         with _impatient(console) as conn, conn.begin() as transaction:
-            conn.execute(text("UPDATE schema_version SET version = version"))
+            conn.execute(text("UPDATE alembic_version SET version_num = version_num"))
             transaction.rollback()
     except SQLAlchemyError as error:
         return Check("store", False, f"the store refuses writes ({type(error).__name__})")

@@ -1,0 +1,5 @@
+"""Which schema this Tieout reads: the revision of the baseline. Written by `make baseline`; never edited by hand."""
+
+from __future__ import annotations
+
+REVISION = "27db98d495df"
