@@ -97,6 +97,7 @@ class PlatformSettings(Strict):
     entities: dict[str, str] = Field(default_factory=dict)
     history: Seconds = 800 * 86_400
     deadline: Seconds | None = None
+    visibility_delay: Seconds | None = None
     options: dict[str, Any] = Field(default_factory=dict)
     streams: dict[Word, StreamSettings | None] = Field(default_factory=dict)
 

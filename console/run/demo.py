@@ -34,6 +34,8 @@ SECRETS = {
     "zendesk": "sandbox-zendesk-token",
     "rabbitmq": "sandbox-rabbitmq",
 }
+# What the sandbox writes once it serves. Its address would not tell: another demo's sandbox may answer there.
+SANDBOX_READY = "sandbox ready"
 LEFT_BEHIND = ("sandbox", "messages", "secrets")
 Say = Callable[[str], None]
 
@@ -131,8 +133,8 @@ def run(demo: Demo, stop: threading.Event, say: Say) -> None:
         children += _start_outside(demo)
         settings = load_settings(demo.config)
         say("starting the sandbox company: 30 days of CRM, billing, ERP and support")
-        sandbox = demo.sandbox_url
-        if not wait_until(lambda: answers(sandbox, "/control/state"), children, stop, 60):
+        company = children[-1]
+        if not wait_until(lambda: SANDBOX_READY in company.tail(), children, stop, 90):
             return
         children += start_pair(settings, ("console",), logs=True)
         first_load(settings, say, stop)

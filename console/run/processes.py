@@ -89,14 +89,16 @@ def together() -> Iterator[list[Child]]:
 def wait_until(ready: Callable[[], bool], children: Sequence[Child], stop: threading.Event, seconds: float) -> bool:
     """Wait until `ready`; False when told to stop. Errors: ChildError when a child ends or time runs out."""
     until = monotonic() + seconds
-    while not ready():
+    while True:
+        # First of all ours must be alive: at an address that is not ours another process may well answer.
         check(children)
+        if ready():
+            return True
         if monotonic() > until:
             last = children[-1]
             raise ChildError(f"{last.name} was not ready after {seconds:.0f} s.{_where(last)}")
         if stop.wait(STEP_SECONDS):
             return False
-    return True
 
 
 def check(children: Sequence[Child]) -> None:

@@ -122,6 +122,8 @@ def _source(session: Session, name: str, described: StreamDescription | None, ow
             raise session.error(Reason.CONFIG, "needs `kind:`", name)
         described = StreamDescription(kind=own.kind, sparse=True)
     described = described.model_copy(update={"source": {**described.source, **own.source}})
+    if (delay := session.settings.visibility_delay) is not None:
+        described = described.model_copy(update={"visibility_delay": delay})
     try:
         spec = merged(described.map, own)
     except ValueError as error:

@@ -128,7 +128,7 @@ def plan_demo(world: World, start_us: int) -> None:
         ("E01", 10 * HOUR_US, {"entity": "NW-DE", "flow": "orders"}),
         ("O01", 9 * HOUR_US, {"entity": "NW-US"}),
         # the only one of its entity, so that it is told at once and not as one more of something known
-        ("O01", ORDER_DEADLINE_US - 75 * SECOND_US, {"entity": "NW-JP"}),
+        ("O01", ORDER_DEADLINE_US - 60 * SECOND_US, {"entity": "NW-JP"}),
     )
     for fault, ago_us, parameters in plan:
         inject(world, fault, 1, start_us - ago_us, **parameters)

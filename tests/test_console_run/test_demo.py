@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -14,6 +16,7 @@ import httpx
 import pytest
 
 from console.run.demo import MARK, prepare
+from console.run.processes import ChildError, start, wait_until
 from console.run.yaml_source import ConfigError
 from probes.clock import system_clock, to_us
 
@@ -55,6 +58,7 @@ def test_a_demo_comes_up_answers_and_stops_with_everything_it_started(tmp_path: 
         assert len(processes_of(folder)) >= 4
         demo.send_signal(signal.SIGINT)
         assert demo.wait(60) == 0
+        assert "stopped. The store stays in" in (tmp_path / "out").read_text()
         assert processes_of(folder) == []
     finally:
         demo.kill()
@@ -79,3 +83,21 @@ def test_a_second_demo_takes_away_only_what_the_first_left(tmp_path: Path) -> No
     assert (tmp_path / "notes.txt").read_text() == "mine"
     assert list((tmp_path / "messages").iterdir()) == []
     assert (tmp_path / "secrets" / "stripe").stat().st_mode & 0o077 == 0
+
+
+def test_a_demo_never_takes_another_process_at_its_address_for_its_own(tmp_path: Path) -> None:
+    log = tmp_path / "child.log"
+    ended = start("sandbox", ["probes.sandbox", "--port", "not-a-port"], log)
+    ended.process.wait(60)
+    with pytest.raises(ChildError, match="sandbox has ended"):
+        wait_until(lambda: True, [ended], threading.Event(), 1)
+
+
+def test_a_port_in_use_is_said_and_the_next_one_taken(tmp_path: Path) -> None:
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        held.listen()
+        port = held.getsockname()[1]
+        demo = prepare(tmp_path, port, calm=True, now_us=0)
+    assert demo.console_port > port
+    assert f"port: {demo.console_port}" in demo.config.read_text()

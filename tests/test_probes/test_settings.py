@@ -89,6 +89,13 @@ def test_defaults_come_from_the_vendor_and_streams_can_be_changed_or_left_out() 
     assert "rk_canary" not in repr(platform.streams[0].spec)
 
 
+def test_how_late_rows_become_readable_is_the_vendors_unless_the_company_knows_better() -> None:
+    as_shipped = load({"billing": STRIPE})["billing"].streams
+    known = load({"billing": {**STRIPE, "visibility_delay": "5s"}})["billing"].streams
+    assert {s.spec.visibility_delay_seconds for s in as_shipped} == {60}
+    assert {s.spec.visibility_delay_seconds for s in known} == {5}
+
+
 def test_overrides_keep_how_the_vendor_writes_a_slot() -> None:
     streams = {
         "invoice": {

@@ -34,8 +34,15 @@ def demo(
     log_to_stderr(40)
     stop = threading.Event()
     stop_on_signals(stop)
+    again = (folder / "tieout.sqlite").exists()
     try:
-        run_demo(prepare(folder, port, calm=calm, now_us=to_us(system_clock())), stop, _say)
+        prepared = prepare(folder, port, calm=calm, now_us=to_us(system_clock()))
+        if again:
+            _say("starting afresh: the company and the store of the demo before are replaced")
+        if prepared.console_port != port:
+            _say(f"port {port} is in use; the console takes {prepared.console_port}")
+        run_demo(prepared, stop, _say)
+        _say(f"stopped. The store stays in {prepared.folder}: tieout status and the other commands still answer")
     except ChildError as error:
         sys.stderr.write(f"{error}\n")
         raise typer.Exit(1) from None
