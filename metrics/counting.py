@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import Connection, text
 
@@ -18,17 +18,7 @@ from probes.clock import DAY, HOUR
 from .definitions import Sli
 from .filters import Filters
 from .sight import View
-
-
-class Window(NamedTuple):
-    """[from_us, to_us]; `until_us` is now or the as-of instant, `slack_us` the lag that is normal."""
-
-    from_us: int
-    to_us: int
-    until_us: int
-    horizon_us: int | None
-    since_us: int | None = None
-    slack_us: int = 0
+from .windows import Window
 
 
 @dataclass
@@ -46,6 +36,11 @@ class Count:
         self.rows[outcome, reason or ""] += count
         if currency and money:
             self.minor[outcome, currency] += money
+
+    def note(self, incomplete: int, corrected: int) -> None:
+        """Note how many of them were decided without ever completing, and how many verdicts were corrected."""
+        self.incomplete += incomplete
+        self.corrected += corrected
 
     def of(self, outcome: str) -> int:
         """Return the subjects of an outcome."""
@@ -75,6 +70,8 @@ GONE = (
     " AND w.entity = e.entity)"
 )
 """Since when nothing is owed on the subject of an event."""
+BEGUN = "e.start_us <= :at"
+"""The clock of the event had begun at the instant that is asked about."""
 UNSEEN = "e.start_us + e.value_us > :at"
 """The subject was completed only after the instant that is asked about."""
 
@@ -106,12 +103,13 @@ def count_events(
     )
     for source, low, high in _pieces(window) if from_rollups else [("event", window.from_us, window.to_us + 1)]:
         rows = _from(conn, view, sli, filters, by, source, low, high)
-        for label, outcome, reason, currency, count, money in rows:
-            found[str(label if label is not None else "")].add(outcome, reason, currency, int(count), int(money or 0))
+        for label, outcome, reason, currency, count, money, incomplete, corrected in rows:
+            counted = found[str(label if label is not None else "")]
+            counted.add(outcome, reason, currency, int(count), int(money or 0))
+            counted.note(int(incomplete), int(corrected))
     if by not in ("hour", "day"):
         for label, outcome, reason, currency, count, money in _ahead(conn, view, sli, filters, by, window):
             found[str(label if label is not None else "")].add(outcome, reason, currency, int(count), int(money or 0))
-    _completions(conn, view, sli, filters, window, found)
     return found
 
 
@@ -147,18 +145,22 @@ def _from(
     streams = " JOIN stream p ON p.id = e.stream_id" if by == "platform" else ""
     if source == "event":
         join = filters.events_join() or (Filters(segment="").events_join() if by in ("segment", "customer") else "")
-        reason = reason_then(filters)
+        reason, never = reason_then(filters), "e.value_us IS NULL"
         if filters.as_of_us is not None:
-            where, given["at"] = where + " AND e.start_us <= :at", filters.as_of_us
+            where, given["at"] = f"{where} AND {BEGUN}", filters.as_of_us
+            never = f"({never} OR {UNSEEN})"
         sql = (
-            f"SELECT {label} AS label, e.outcome, {reason}, e.currency, COUNT(*), SUM(e.money_minor) FROM sli_event e {streams} {join}"
+            f"SELECT {label} AS label, e.outcome, {reason}, e.currency, COUNT(*), SUM(e.money_minor),"
+            f" SUM(CASE WHEN e.outcome = 'bad' AND {never} THEN 1 ELSE 0 END), COUNT(e.corrected_us)"
+            f" FROM sli_event e {streams} {join}"
             f" WHERE e.sli = :sli AND e.at_us >= :low AND e.at_us < :high{where} GROUP BY 1, 2, 3, 4"
         )
     else:
         label = label.replace("at_us", "bucket_us")
         given["grain"] = source
         sql = (
-            f"SELECT {label} AS label, e.outcome, e.reason, e.currency, SUM(e.event_count), SUM(e.money_minor) FROM sli_rollup e {streams}"
+            f"SELECT {label} AS label, e.outcome, e.reason, e.currency, SUM(e.event_count), SUM(e.money_minor),"
+            f" SUM(e.incomplete_count), SUM(e.corrected_count) FROM sli_rollup e {streams}"
             f" WHERE e.sli = :sli AND e.grain = :grain AND e.bucket_us >= :low AND e.bucket_us < :high{where} GROUP BY 1, 2, 3, 4"
         )
     return list(conn.execute(text(sql), given))
@@ -178,28 +180,6 @@ def _ahead(conn: Connection, view: View, sli: Sli, filters: Filters, by: str | N
         f" WHERE e.sli = :sli AND e.at_us > :to AND e.start_us <= :to AND {ahead(filters, ':to')}{where} GROUP BY 1, 2, 3, 4"
     )
     return list(conn.execute(text(sql), given))
-
-
-def _completions(
-    conn: Connection, view: View, sli: Sli, filters: Filters, window: Window, found: dict[str, Count]
-) -> None:
-    """Note, on the undivided count, how many were decided without ever completing and how many were corrected."""
-    if set(found) - {""}:
-        return
-    where, given = filters.events_where(view, "e")
-    given |= {"sli": sli.name, "low": window.from_us, "high": window.to_us}
-    never = "e.value_us IS NULL"
-    if filters.as_of_us is not None:
-        where, given["at"] = where + " AND e.start_us <= :at", filters.as_of_us
-        never = f"({never} OR {UNSEEN})"
-    sql = (
-        f"SELECT COALESCE(SUM(CASE WHEN e.outcome = 'bad' AND {never} THEN 1 ELSE 0 END), 0),"
-        f" COUNT(e.corrected_us) FROM sli_event e {filters.events_join()} WHERE e.sli = :sli AND e.at_us >= :low"
-        f" AND e.at_us <= :high AND (e.outcome = 'bad' OR e.corrected_us IS NOT NULL){where}"
-    )
-    row = conn.execute(text(sql), given).one()
-    if "" in found:
-        found[""].incomplete, found[""].corrected = int(row[0]), int(row[1] or 0)
 
 
 def count_states(conn: Connection, sli: Sli, window: Window, filters: Filters, by: str | None) -> dict[str, Count]:

@@ -13,6 +13,12 @@ class HasStreams(Protocol):
     def rows(self) -> Any: ...
 
 
+_SAME_CUSTOMER = (
+    "(SELECT c1.record_id FROM crosswalk c1 JOIN crosswalk c2 ON c2.customer_id = c1.customer_id"
+    " WHERE c2.record_id = :customer_id)"
+)
+
+
 @dataclass(frozen=True)
 class Filters:
     """Narrow an answer. `as_of_us`: milestones after it have not happened; `window_us` replaces the SLI's own window."""
@@ -32,7 +38,7 @@ class Filters:
 
     def events_join(self) -> str:
         """Return the joins that the conditions of `events_where` need; the crosswalk is joined when read."""
-        if not self.by_customer:
+        if self.segment is None:
             return ""
         return "LEFT JOIN crosswalk cw ON cw.record_id = e.customer_id LEFT JOIN record cu ON cu.id = cw.customer_id"
 
@@ -47,7 +53,7 @@ class Filters:
             sql += f" AND {alias}.entity = :entity"
             given["entity"] = self.entity
         if self.customer_id is not None:
-            sql += " AND cw.customer_id = (SELECT c2.customer_id FROM crosswalk c2 WHERE c2.record_id = :customer_id)"
+            sql += f" AND {alias}.customer_id IN {_SAME_CUSTOMER}"
             given["customer_id"] = self.customer_id
         if self.segment is not None:
             sql += " AND cu.segment = :segment"

@@ -7,11 +7,11 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from .counting import UNSEEN, ahead, reason_then
+from .counting import BEGUN, UNSEEN, ahead, reason_then
 from .definitions import Model, Sli
 from .filters import Filters
 from .sight import View
-from .sli import window_of
+from .windows import window_of
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def _query(
         "overdue": window.until_us - window.slack_us,
     }
     if filters.as_of_us is not None:
-        where, given["at"] = where + " AND e.start_us <= :at", filters.as_of_us
+        where, given["at"] = f"{where} AND {BEGUN}", filters.as_of_us
     columns = _columns(filters)
     inner = (
         f"SELECT {_COLUMNS.format(**columns)}{_FROM.format(**columns)} WHERE e.sli = :sli{where} AND"

@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-REVISION = "27db98d495df"
+REVISION = "69e737302986"

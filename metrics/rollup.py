@@ -15,15 +15,17 @@ GRAINS = {"hour": HOUR, "day": DAY}
 
 _SELECT = (
     "SELECT e.sli, '{grain}', e.at_us - (e.at_us % {size}) AS bucket, e.stream_id, e.entity, e.outcome, COALESCE(e.reason, ''),"
-    " COALESCE(e.currency, ''), {sign} * COUNT(*), {sign} * COALESCE(SUM(e.money_minor), 0) FROM {source}"
+    " COALESCE(e.currency, ''), {sign} * COUNT(*), {sign} * COALESCE(SUM(e.money_minor), 0),"
+    " {sign} * SUM(CASE WHEN e.outcome = 'bad' AND e.value_us IS NULL THEN 1 ELSE 0 END), {sign} * COUNT(e.corrected_us)"
+    " FROM {source}"
     " e.at_us IS NOT NULL"
     " GROUP BY e.sli, bucket, e.stream_id, e.entity, e.outcome, COALESCE(e.reason, ''), COALESCE(e.currency, '')"
 )
+_SUMS = ("event_count", "money_minor", "incomplete_count", "corrected_count")
 _ADD = (
-    "INSERT INTO sli_rollup"
-    " (sli, grain, bucket_us, stream_id, entity, outcome, reason, currency, event_count, money_minor) {select}"
-    " ON CONFLICT (sli, grain, bucket_us, stream_id, entity, outcome, reason, currency) DO UPDATE SET"
-    " event_count = sli_rollup.event_count + excluded.event_count, money_minor = sli_rollup.money_minor + excluded.money_minor"
+    f"INSERT INTO sli_rollup (sli, grain, bucket_us, stream_id, entity, outcome, reason, currency, {', '.join(_SUMS)})"
+    " {select} ON CONFLICT (sli, grain, bucket_us, stream_id, entity, outcome, reason, currency) DO UPDATE SET "
+    + ", ".join(f"{name} = sli_rollup.{name} + excluded.{name}" for name in _SUMS)
 )
 _ALL = "sli_event e WHERE"
 _CHOSEN = "subject s CROSS JOIN sli_event e WHERE e.sli = :sli AND e.anchor_id = s.id AND"

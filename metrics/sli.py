@@ -8,20 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from fractions import Fraction
-from zoneinfo import ZoneInfo
 
-import numpy as np
 from sqlalchemy import Connection, text
 
-from probes.clock import DAY, HOUR, MINUTE, from_us, to_us
+from probes.clock import DAY, HOUR
 
-from .arrays import NONE
-from .counting import Count, Window, count_events, count_polls, count_states
+from .counting import Count, count_events, count_polls, count_states
 from .definitions import Model, Sli
 from .filters import Filters
+from .latency import latencies
 from .sight import View
+from .windows import Window, window_of
 
 __all__ = ["BurnRates", "Figure", "Filters", "Point", "burn", "figures", "generation", "series", "slices"]
 
@@ -154,52 +152,6 @@ def generation(conn: Connection) -> int:
     return int(conn.execute(text("SELECT value FROM counter WHERE name = 'generation'")).scalar() or 0)
 
 
-# --- windows -------------------------------------------------------------------------------------------------------------
-
-
-def window_of(view: View, sli: Sli, now_us: int, filters: Filters) -> Window:
-    """Return the window of a figure: it ends at the horizon, and begins no earlier than the watch does."""
-    streams = streams_of(view, sli, filters)
-    watermark = view.watermark(streams) if streams else NONE
-    until = min(now_us, filters.as_of_us) if filters.as_of_us is not None else now_us
-    horizon = None if watermark == NONE else min(watermark, until)
-    if sli.kind == "sample":
-        horizon = until  # polls are our own: what happened until now is known, whatever the platform answered
-    end = until if sli.kind == "sample" else (horizon if horizon is not None else until)
-    start = _month_start(view.model, end, filters) if sli.calendar_month and not filters.window_us else None
-    if start is None:
-        start = end - (filters.window_us or sli.window)
-    since = _watched_since(view, sli, filters)
-    slack = max((view.rows[s].interval_us * 2 + view.rows[s].visibility_us for s in streams), default=0) + MINUTE
-    return Window(max(start, since) if since is not None else start, end, until, horizon, since, slack)
-
-
-def streams_of(view: View, sli: Sli, filters: Filters) -> list[int]:
-    """Return the streams an SLI reads, or of a sample SLI those it measures."""
-    if sli.flow is not None:
-        return view.flow_streams(view.model.flows[sli.flow])
-    return [
-        s
-        for s, row in view.rows.items()
-        if filters.platform in (None, row.platform) and row.platform in view.model.platforms
-    ]
-
-
-def _watched_since(view: View, sli: Sli, filters: Filters) -> int | None:
-    if sli.flow is None or sli.kind == "state":
-        return None
-    starts, default = view.watch_starts(view.model.flows[sli.flow])
-    if filters.entity is not None:
-        return starts.get(filters.entity, default)
-    return min([default, *starts.values()])
-
-
-def _month_start(model: Model, end_us: int, filters: Filters) -> int:
-    zone = ZoneInfo(model.zone(filters.entity) if filters.entity else "UTC")
-    local = from_us(end_us).astimezone(zone)
-    return to_us(datetime(local.year, local.month, 1, tzinfo=zone))
-
-
 # --- counting and building -----------------------------------------------------------------------------------------------
 
 
@@ -219,7 +171,7 @@ def _figure(conn: Connection, view: View, sli: Sli, now_us: int, filters: Filter
     figure = _build(view, sli, window, count)
     if sli.kind != "event" or not percentiles:
         return figure
-    p50, p95, p99 = percentiles_of(conn, view, sli, window, filters)
+    p50, p95, p99 = latencies(conn, view, sli, window, filters)
     return replace(figure, p50_us=p50, p95_us=p95, p99_us=p99)
 
 
@@ -276,24 +228,3 @@ def _coverage(window: Window) -> Fraction:
     if window.until_us - window.horizon_us <= window.slack_us:
         return Fraction(1)
     return max(Fraction(0), min(Fraction(1), Fraction(seen, whole)))
-
-
-def percentiles_of(
-    conn: Connection, view: View, sli: Sli, window: Window, filters: Filters
-) -> tuple[int | None, int | None, int | None]:
-    """Return p50, p95 and p99 of the signed latency over completed subjects, by linear interpolation. Units: microseconds."""
-    where, given = filters.events_where(view, "e")
-    if filters.as_of_us is not None:
-        where, given["at"] = where + " AND e.start_us + e.value_us <= :at AND e.start_us <= :at", filters.as_of_us
-    rows = conn.execute(
-        text(
-            f"SELECT e.value_us FROM sli_event e {filters.events_join()} WHERE e.sli = :sli AND e.at_us >= :from_us"
-            f" AND e.at_us <= :to_us AND e.outcome IN ('good', 'bad') AND e.value_us IS NOT NULL{where}"
-        ),
-        {"sli": sli.name, "from_us": window.from_us, "to_us": window.to_us, **given},
-    ).scalars()
-    values = np.fromiter(rows, dtype=np.int64)
-    if not len(values):
-        return None, None, None
-    found = np.percentile(values, [50, 95, 99], method="linear")
-    return round(found[0]), round(found[1]), round(found[2])

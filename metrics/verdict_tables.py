@@ -78,7 +78,7 @@ class SliEvent(SQLModel, table=True):
 
     __tablename__ = "sli_event"
     __table_args__ = (
-        Index("ix_sli_event_at", "sli", "at_us"),
+        Index("ix_sli_event_at", "sli", "at_us", "value_us", "outcome"),  # percentiles are read from it alone
         Index("ix_sli_event_customer", "customer_id", "sli"),
         Index("ix_sli_event_asking", "sli", sqlite_where=ASKING, postgresql_where=ASKING),
         COMPACT,
@@ -176,3 +176,5 @@ class SliRollup(SQLModel, table=True):
     currency: str = key()
     event_count: int = big()
     money_minor: int = big()
+    incomplete_count: int = big()  # bad without ever completing
+    corrected_count: int = big()

@@ -14,7 +14,7 @@ from metrics.definitions import Model, Sli
 from metrics.filters import Filters
 from metrics.listing import EventRow, events
 from metrics.sight import View
-from metrics.sli import window_of
+from metrics.windows import window_of
 
 from .pages import Listing, decode, page
 

@@ -156,7 +156,7 @@ CREATE TABLE breaks AS
   WHERE flow = 'quote_to_order' AND net <> net_minor;
 CREATE TABLE sli_rollup AS
   SELECT sli, 'hour' AS grain, at_us - at_us % {_HOUR} AS bucket_us, stream_id, entity, outcome, reason, currency, COUNT(*),
-    SUM(money_minor) FROM sli_event GROUP BY ALL
-  UNION ALL SELECT sli, 'day', at_us - at_us % (24 * {_HOUR}), stream_id, entity, outcome, reason, currency, COUNT(*), SUM(money_minor)
-  FROM sli_event GROUP BY ALL
+    SUM(money_minor), COUNT(*) FILTER (outcome = 'bad' AND value_us IS NULL), 0 AS corrected FROM sli_event GROUP BY ALL
+  UNION ALL SELECT sli, 'day', at_us - at_us % (24 * {_HOUR}), stream_id, entity, outcome, reason, currency, COUNT(*), SUM(money_minor),
+    COUNT(*) FILTER (outcome = 'bad' AND value_us IS NULL), 0 FROM sli_event GROUP BY ALL
 """

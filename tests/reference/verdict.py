@@ -58,11 +58,13 @@ class Verdicts:
     breaks: list[tuple[object, ...]] = field(default_factory=list)
     states: dict[tuple[object, ...], list[tuple[object, ...]]] = field(default_factory=dict)
 
-    def sums(self) -> dict[tuple[object, ...], tuple[int, int]]:
-        """Return how many events and how much money fell into each hour and day."""
+    def sums(self) -> dict[tuple[object, ...], tuple[int, int, int, int]]:
+        """Return how many events and how much money fell into each hour and day, how many never came, how many were corrected."""
         counts: Counter[tuple[object, ...]] = Counter()
         minor: Counter[tuple[object, ...]] = Counter()
-        for (sli, subject), (outcome, reason, _start, _due, at, _value, _corrected) in self.events.items():
+        never: Counter[tuple[object, ...]] = Counter()
+        mended: Counter[tuple[object, ...]] = Counter()
+        for (sli, subject), (outcome, reason, _start, _due, at, value, corrected_us) in self.events.items():
             assert isinstance(subject, tuple)
             ident, _revision, entity = subject
             amount, currency = self.money[sli, subject]
@@ -71,7 +73,9 @@ class Verdicts:
                 where = (sli, grain, bucket, ident[0], entity, outcome, reason or "", currency or "")
                 counts[where] += 1
                 minor[where] += amount or 0
-        return {where: (n, minor[where]) for where, n in counts.items()}
+                never[where] += outcome == "bad" and value is None
+                mended[where] += corrected_us is not None
+        return {where: (n, minor[where], never[where], mended[where]) for where, n in counts.items()}
 
 
 def decide(

@@ -96,6 +96,6 @@ def _sums(world: World) -> dict[Any, Any]:
         (
             row["sli"], row["grain"], row["bucket_us"], platforms[row["stream_id"]], row["entity"], row["outcome"],
             row["reason"], row["currency"],
-        ): (row["event_count"], row["money_minor"])
+        ): (row["event_count"], row["money_minor"], row["incomplete_count"], row["corrected_count"])
         for row in world.rows("sli_rollup")
     }  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "27db98d495df"
+revision = "69e737302986"
 down_revision = None
 
 
@@ -457,7 +457,7 @@ def upgrade() -> None:
         sqlite_where=sa.text("reason IN ('confirming', 'not_visible')"),
         postgresql_where=sa.text("reason IN ('confirming', 'not_visible')"),
     )
-    op.create_index("ix_sli_event_at", "sli_event", ["sli", "at_us"], unique=False)
+    op.create_index("ix_sli_event_at", "sli_event", ["sli", "at_us", "value_us", "outcome"], unique=False)
     op.create_index("ix_sli_event_customer", "sli_event", ["customer_id", "sli"], unique=False)
     op.create_table(
         "sli_rollup",
@@ -471,6 +471,8 @@ def upgrade() -> None:
         sa.Column("currency", sa.String().with_variant(sa.String(collation="C"), "postgresql"), nullable=False),
         sa.Column("event_count", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("money_minor", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("incomplete_count", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("corrected_count", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("sli", "grain", "bucket_us", "stream_id", "entity", "outcome", "reason", "currency"),
         sqlite_with_rowid=False,
     )
