@@ -10,17 +10,29 @@ from sqlmodel import SQLModel
 
 from .fact_tables import ConfigVersion, Lookup, PlatformRow, PollRun, Quarantine, SampleRow, StreamRow, VersionRow
 from .head_tables import Burst, Counter, Crosswalk, Milestone, RecordKey, RecordRow, ReferenceRow, Scope, Touch
+from .identity.tables import (
+    IdentityBlock,
+    IdentityDecision,
+    IdentityDue,
+    IdentityKey,
+    IdentityModel,
+    IdentityRefused,
+    Suggestion,
+)
 from .verdict_tables import BreakRow, ExceptionRow, FlowInstance, FlowStep, SliEvent, SliRollup, StateInterval
 
 __all__ = [
     "FACTS", "HEADS", "VERDICTS", "BreakRow", "Burst", "ConfigVersion", "Counter", "Crosswalk", "ExceptionRow",
-    "FlowInstance", "FlowStep", "Lookup", "Milestone", "PlatformRow", "PollRun", "Quarantine", "RecordKey",
-    "RecordRow", "ReferenceRow", "SampleRow", "Scope", "SliEvent", "SliRollup", "StateInterval", "StreamRow", "Touch",
+    "FlowInstance", "FlowStep", "IdentityBlock", "IdentityDecision", "IdentityDue", "IdentityKey", "IdentityModel",
+    "IdentityRefused", "Lookup", "Milestone", "PlatformRow", "PollRun", "Quarantine", "RecordKey",
+    "RecordRow", "ReferenceRow", "SampleRow", "Scope", "SliEvent", "SliRollup", "StateInterval", "StreamRow", "Suggestion", "Touch",
     "VersionRow", "metadata", "table",
 ]  # fmt: skip
 
-FACTS = (PlatformRow, StreamRow, PollRun, VersionRow, SampleRow, Quarantine, Lookup, ConfigVersion)
-HEADS = (RecordRow, Milestone, ReferenceRow, RecordKey, Scope, Burst, Crosswalk)
+FACTS = (
+    PlatformRow, StreamRow, PollRun, VersionRow, SampleRow, Quarantine, Lookup, ConfigVersion, IdentityDecision, IdentityModel,
+)  # fmt: skip
+HEADS = (RecordRow, Milestone, ReferenceRow, RecordKey, Scope, Burst, IdentityKey, IdentityRefused, Crosswalk)
 VERDICTS = (FlowInstance, FlowStep, SliEvent, BreakRow, StateInterval, ExceptionRow, SliRollup)
 
 metadata: MetaData = SQLModel.metadata

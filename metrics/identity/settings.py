@@ -1,0 +1,129 @@
+"""What a company has configured about who is who: keys that join, words that say nothing, fields that are compared.
+
+Frozen values, checked by themselves when read; whether two records are one customer is not decided here.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from metrics.normalise import NORMALISERS, fold
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+Word = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+Words = Annotated[tuple[Word, ...], BeforeValidator(_listed)]
+Normaliser = Literal["text", "code", "name", "address", "phone", "email", "domain", "vat", "country"]
+
+
+class Key(_Strict):
+    """Attributes that together name one legal entity: records in which all of them are equal in a form are one customer."""
+
+    fields: Annotated[Words, Field(min_length=1)]
+    form: Normaliser = "code"
+
+    @property
+    def name(self) -> str:
+        """Return what the key is called in evidence and findings."""
+        return "+".join(self.fields)
+
+
+class Compared(_Strict):
+    """One attribute that suggestions compare.
+
+    `how`: spelling (near spellings count), digits (one or two slips count) or exact. `swaps_with`: an attribute its value is
+    sometimes written in, as given names and surnames are.
+    """
+
+    field: Word
+    form: Normaliser = "text"
+    how: Literal["spelling", "digits", "exact"] = "spelling"
+    swaps_with: Word | None = None
+
+
+class Block(_Strict):
+    """Attributes of which pairs must share the beginning to be compared at all: `name:4` takes four characters, `name` all."""
+
+    parts: tuple[tuple[Word, int | None], ...]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spelled(cls, value: Any) -> Any:
+        if not isinstance(value, str | list | tuple):
+            return value
+        parts = []
+        for word in _listed(value):
+            name, colon, length = str(word).partition(":")
+            if colon and (not length.isdigit() or int(length) < 1):
+                raise ValueError(f"{word!r}: write an attribute, or with its first characters as in name:4")
+            parts.append((name, int(length) if colon else None))
+        return {"parts": parts}
+
+
+class Suggesting(_Strict):
+    """What is compared for suggestions, which pairs are looked at, and from which probability on one is shown.
+
+    A block that more records share than `block_most` tells nobody apart and is passed over.
+    """
+
+    compare: Annotated[tuple[Compared, ...], Field(min_length=2)] = (
+        Compared(field="name", form="name"),
+        Compared(field="street", form="address"),
+        Compared(field="postal_code", how="digits", form="code"),
+        Compared(field="city"),
+        Compared(field="country", how="exact", form="country"),
+        Compared(field="email_domain", how="spelling", form="domain"),
+        Compared(field="phone", how="digits", form="phone"),
+        Compared(field="tax_id", how="digits", form="vat"),
+    )
+    blocks: Annotated[tuple[Block, ...], Field(min_length=1)] = tuple(
+        Block.model_validate(b)
+        for b in (["name"], ["name:5", "city:4"], ["name:4", "postal_code:3"], ["street:6", "postal_code"], ["email_domain"],
+                  ["phone"], ["tax_id"])
+    )  # fmt: skip
+    block_most: int = Field(default=200, ge=2)
+    probability: float = Field(default=0.9, gt=0, lt=1)
+
+    @model_validator(mode="after")
+    def _known(self) -> Suggesting:
+        names = [c.field for c in self.compare]
+        if len(set(names)) != len(names):
+            raise ValueError("compare names an attribute twice")
+        asked = {c.swaps_with for c in self.compare if c.swaps_with} | {p[0] for b in self.blocks for p in b.parts}
+        unknown = sorted(asked - set(names))
+        if unknown:
+            raise ValueError(f"{unknown[0]!r} is not among the attributes compared: {', '.join(names)}")
+        return self
+
+
+class IdentitySettings(_Strict):
+    """The `identity:` section. `shared_by`: a value on more records of one platform than this is no key."""
+
+    keys: tuple[Key, ...] = (Key(fields=("tax_id",), form="vat"),)
+    shared_by: int = Field(default=5, ge=1)
+    null_words: tuple[str, ...] = ()
+    suggest: Suggesting = Suggesting()
+
+    @model_validator(mode="after")
+    def _named_once(self) -> IdentitySettings:
+        names = [key.name for key in self.keys]
+        if len(set(names)) != len(names):
+            raise ValueError("identity.keys names the same attributes twice")
+        return self
+
+    @property
+    def folded_null_words(self) -> frozenset[str]:
+        """Return the company's own null words as values are compared with them."""
+        return frozenset(fold(word) for word in self.null_words)
+
+
+assert set(NORMALISERS) == set(Normaliser.__args__)  # type: ignore[attr-defined] # the settings name every normaliser
