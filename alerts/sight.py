@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Row, Select, func, select
 
 from metrics.definitions import Flow, Model
 from metrics.tables import Lookup, PollRun, StreamRow, table
@@ -62,7 +64,19 @@ def read(conn: Connection) -> tuple[StreamSight, ...]:
     """Return every stream as it is seen now, by platform and name."""
     rows = conn.execute(select(_STREAM).order_by(_STREAM.c.platform, _STREAM.c.name)).mappings().all()
     swept, missed = _hidden(conn)
-    return tuple(_sight(conn, dict(row), swept.get(row["id"]), missed.get(row["id"])) for row in rows)
+    runs: dict[int, list[Row[Any]]] = defaultdict(list)
+    for run in conn.execute(_latest()):
+        runs[run.stream_id].append(run)
+    return tuple(_sight(runs[row["id"]], dict(row), swept.get(row["id"]), missed.get(row["id"])) for row in rows)
+
+
+def _latest() -> Select[Any]:
+    """Return the question for the last polls of every stream, newest first: by index, however many there were."""
+    r, own = _RUN.c, _RUN.alias("own").c
+    wanted = (own.stream_id == _STREAM.c.id, own.finished_us.is_not(None), own.kind == "changes")
+    newest = select(own.id).where(*wanted).order_by(own.started_us.desc()).limit(RUNS_READ).correlate(_STREAM)
+    polls = select(r.stream_id, r.status, r.reason, r.message, r.started_us, r.finished_us)
+    return polls.join_from(_STREAM, _RUN, r.id.in_(newest)).order_by(r.stream_id, r.started_us.desc())
 
 
 def _hidden(conn: Connection) -> tuple[dict[int, tuple[str, int]], dict[int, tuple[int, int]]]:
@@ -79,15 +93,8 @@ def _hidden(conn: Connection) -> tuple[dict[int, tuple[str, int]], dict[int, tup
 
 
 def _sight(
-    conn: Connection, stream: dict[str, object], swept: tuple[str, int] | None, missed: tuple[int, int] | None
+    runs: Sequence[Row[Any]], stream: dict[str, object], swept: tuple[str, int] | None, missed: tuple[int, int] | None
 ) -> StreamSight:
-    r = _RUN.c
-    runs = conn.execute(
-        select(r.status, r.reason, r.message, r.started_us, r.finished_us)
-        .where(r.stream_id == stream["id"], r.finished_us.is_not(None), r.kind == "changes")
-        .order_by(r.started_us.desc())
-        .limit(RUNS_READ)
-    ).all()
     if missed and runs and missed[1] < runs[0].finished_us - ASKED_AGAIN_US:
         missed = None  # what it was asked for is no longer looked for, so it was seen since
     failed = []

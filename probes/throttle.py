@@ -7,7 +7,7 @@ Source: the retry quota of the AWS SDKs (500 tokens, 14 a retry, 5 a throttled o
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -54,6 +54,7 @@ class Breaker:
     failures: int = 0
     opened: float | None = None
     trial: bool = False
+    seconds: Callable[[], float] = monotonic
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def admit(self) -> float | None:
@@ -63,7 +64,7 @@ class Breaker:
         with self._lock:
             if self.opened is None:
                 return None
-            rest = OPEN_SECONDS - (monotonic() - self.opened)
+            rest = OPEN_SECONDS - (self.seconds() - self.opened)
             if rest > 0 or self.trial:
                 return max(rest, 1.0)
             self.trial = True
@@ -79,16 +80,16 @@ class Breaker:
             if ok:
                 self.opened = None
             elif self.failures > TRIP_AFTER:
-                self.opened = monotonic()
+                self.opened = self.seconds()
 
 
 class Throttle:
-    """The concurrency slots, the retry budget and the breaker of one platform."""
+    """The concurrency slots, the retry budget and the breaker of one platform. `seconds`: what the breaker's rest is timed by."""
 
-    def __init__(self, concurrency: int = 4) -> None:
+    def __init__(self, concurrency: int = 4, seconds: Callable[[], float] = monotonic) -> None:
         self._slots = threading.BoundedSemaphore(concurrency)
         self.budget = RetryBudget()
-        self.breaker = Breaker()
+        self.breaker = Breaker(seconds=seconds)
 
     @contextmanager
     def slot(self, wait_seconds: float) -> Iterator[None]:

@@ -70,12 +70,9 @@ class BreakerMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.breaker, self.now, self.running, self.opened = Breaker(), 0.0, 0, None
+        self.now, self.running, self.opened = 0.0, 0, None
+        self.breaker = Breaker(seconds=lambda: self.now)
         self.trial = False
-        throttle.monotonic = lambda: self.now  # type: ignore[assignment]
-
-    def teardown(self) -> None:
-        throttle.monotonic = monotonic  # type: ignore[assignment]
 
     @rule(seconds=st.floats(0, 90))
     def wait(self, seconds: float) -> None:
@@ -101,10 +98,9 @@ BreakerMachine.TestCase.settings = settings(max_examples=100, stateful_step_coun
 TestBreaker = BreakerMachine.TestCase
 
 
-def test_only_one_trial_goes_through_when_the_minute_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_one_trial_goes_through_when_the_minute_is_over() -> None:
     now = [0.0]
-    monkeypatch.setattr(throttle, "monotonic", lambda: now[0])
-    breaker = Breaker()
+    breaker = Breaker(seconds=lambda: now[0])
     for _ in range(6):
         breaker.told(ok=False)
     assert breaker.admit() == OPEN_SECONDS
