@@ -65,7 +65,8 @@ class Client:
     ) -> None:
         self.spec = spec
         self.auth: Auth = auth or NoAuth()
-        self.throttle = Throttle(spec.concurrency)
+        # a clock stepped by hand also says how long a failing platform is left alone
+        self.throttle = Throttle(spec.concurrency, monotonic if clock is system_clock else lambda: clock().timestamp())
         self.base_url = spec.base_url.rstrip("/")
         self._clock = clock
         self._origin = _origin(self.base_url)
