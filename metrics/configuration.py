@@ -7,11 +7,13 @@ decided before keeps its verdict until `tieout rebuild` restates it.
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from hashlib import blake2b
 from typing import Any
 
 from sqlalchemy import Connection, insert, select, text
 
+from .calendar import Calendar
 from .definitions import Flow, Model
 from .sight import View
 from .store import Store
@@ -46,8 +48,14 @@ def _said(model: Model) -> dict[str, dict[str, Any]]:
         "flows": {name: flow.model_dump(mode="json") for name, flow in model.flows.items()},
         "slis": {name: json.loads(sli.model_dump_json()) for name, sli in model.slis.items()},
         "entities": {name: entity.model_dump(mode="json") for name, entity in model.entities.items()},
+        "calendars": {name: _plain(calendar) for name, calendar in sorted(model.schedules.calendars.items())},
+        "schedules": model.schedules.named(),
         "watched_since": {"us": model.watched_since_us},
     }
+
+
+def _plain(calendar: Calendar) -> Any:
+    return json.loads(json.dumps(asdict(calendar), default=sorted))
 
 
 def _take_up(conn: Connection, model: Model, before: dict[str, Any], after: dict[str, Any]) -> list[str]:
@@ -61,8 +69,8 @@ def _take_up(conn: Connection, model: Model, before: dict[str, Any], after: dict
              (("flow", new_flows), ("SLI", new_slis)) for name in sorted(names)]  # fmt: skip
     changed = [
         f"{part}.{name}"
-        for part in ("flows", "slis", "entities", "watched_since")
-        for name in sorted(set(before[part]) & set(after[part]))
+        for part in after
+        for name in sorted(set(before.get(part, ())) & set(after[part]))
         if before[part][name] != after[part][name]
     ]
     if changed:

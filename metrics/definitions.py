@@ -1,23 +1,23 @@
-"""What a company has configured to be judged: its flows, SLIs, legal entities and platforms, checked when read.
+"""What is judged: flows, SLIs, legal entities and platforms as frozen values, each checked by itself when read.
 
-Flows and SLIs are YAML files in `metrics/flows` and `metrics/slis`; the same grammar in `tieout.yaml` adds or replaces by
-name. Everything is compiled once into frozen dataclasses; nothing here reads the database.
+Where they are read from and whether they fit each other is the question of `metrics.loading`; nothing here reads the database.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from fractions import Fraction
-from importlib import resources
-from typing import Annotated, Any, Literal, Protocol, TypeVar
+from typing import Annotated, Any, Literal, Protocol
 
-import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
 
 from probes.clock import duration_us, to_us
 
+from . import deadline
+from .calendar_settings import CalendarSettings, Zone
+from .deadline import Schedules
+from .identity.settings import IdentitySettings
 from .keys import record_id
 
 HUBS = frozenset({"customer", "contact", "product", "price", "tax_code", "entity", "queue", "user"})
@@ -28,12 +28,13 @@ TRADING = (
 )  # fmt: skip
 """Documents, and the states in which they stand, that make their customer one who trades."""
 
-_PACKAGE = "metrics"
-T = TypeVar("T", bound=BaseModel)
-
 
 class DefinitionError(ValueError):
-    """A flow or an SLI that cannot be judged; the text says where and what to write instead."""
+    """A definition that cannot be judged; the text says where and what to write instead, `place` where in tieout.yaml."""
+
+    def __init__(self, text: str, place: tuple[str | int, ...] = ()) -> None:
+        super().__init__(text)
+        self.place = place
 
 
 def _duration(value: Any) -> int:
@@ -46,6 +47,8 @@ def _ratio(value: Any) -> Fraction:
 
 Duration = Annotated[int, BeforeValidator(_duration)]
 Ratio = Annotated[Fraction, BeforeValidator(_ratio)]
+Deadline = Annotated[deadline.Deadline, BeforeValidator(deadline.parse), PlainSerializer(str)]
+"""By when: `4h`, `5 business days`, `window + 1h` and what `metrics.deadline` joins of them."""
 
 
 class _Strict(BaseModel):
@@ -108,7 +111,7 @@ class Step(_Strict):
     revision: bool = False
     cardinality: int | None = None
     after: str | None = None
-    within: Duration | None = None
+    within: Deadline | None = None
     grace: Duration = 0
     agree: tuple[Agreement, ...] = ()
     tolerance: int = 0
@@ -165,6 +168,10 @@ class Flow(_Strict):
                 return step
         raise DefinitionError(f"flow {self.name} has no step {name!r}; it has {', '.join(s.name for s in self.steps)}")
 
+    def role(self, step: Step) -> str:
+        """Return the role of the platforms on which a step is reached."""
+        return step.path[-1].role if step.path else self.anchor.role
+
     @property
     def paths(self) -> tuple[tuple[Hop, ...], ...]:
         """Return every path that judging follows."""
@@ -182,7 +189,7 @@ class Sli(_Strict):
     flow: str | None = None
     start: str | None = None
     stop: str | None = None
-    within: Duration | None = None
+    within: Deadline | None = None
     agree: bool = False
     attributes: Words = ()
     grace: Duration = 0
@@ -200,6 +207,8 @@ class Sli(_Strict):
             raise ValueError("objective is a ratio above 0 and below 1, for example 0.99")
         if self.kind == "event" and not (self.flow and self.start and self.stop):
             raise ValueError("an event SLI needs flow, start and stop (two steps of that flow)")
+        if self.within is not None and self.kind != "event":
+            raise ValueError("only an event SLI has a deadline of its own; a state SLI has `grace`")
         if self.kind == "state" and not self.flow:
             raise ValueError("a state SLI needs the flow whose anchor and steps it compares")
         if self.kind == "sample" and not self.measure:
@@ -216,28 +225,40 @@ class PostingGroup(_Strict):
 
 
 class EntitySettings(_Strict):
-    """One legal entity: the zone and currency of its books and how each document type is posted in its ERP.
+    """One legal entity: zone and currency of its books, its business calendar, how each document type is posted in its ERP.
 
     `posting`: document type → document, not_posted, or a posting group.
     """
 
     title: str | None = None
-    time_zone: str = "UTC"
+    time_zone: Zone = "UTC"
+    calendar: str | None = None
     currency: str | None = None
     posting: dict[str, Literal["document", "not_posted"] | PostingGroup] = {}
     watched_since: datetime | None = None
 
 
+CalendarName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,30}$")]
+
+
 class MetricsSettings(_Strict):
-    """This room's section of tieout.yaml."""
+    """This room's section of tieout.yaml.
+
+    `calendar`: the business calendar of entities that name none. `batches`: platform → the calendar of the batches in which
+    documents reach it, or of single entities.
+    """
 
     company: str = "Company"
     entities: dict[str, EntitySettings] = {}
+    calendars: dict[CalendarName, CalendarSettings] = {}
+    calendar: str | None = None
+    batches: dict[str, str | dict[str, str]] = {}
     flows: dict[str, dict[str, Any]] = {}
     slis: dict[str, dict[str, Any]] = {}
     disabled: tuple[str, ...] = ()
     watched_since: datetime | None = None
     owners: dict[str, str] = {}
+    identity: IdentitySettings = IdentitySettings()
 
 
 class PlatformLike(Protocol):
@@ -266,6 +287,8 @@ class Model:
     platforms: dict[str, PlatformLike]
     watched_since_us: int | None
     notes: tuple[str, ...] = ()
+    schedules: Schedules = field(default_factory=Schedules)
+    identity: IdentitySettings = field(default_factory=IdentitySettings)
 
     def link(self, platform: str, kind: str, external_id: str) -> str | None:
         """Return the URL of a record in its own platform, or None."""
@@ -305,87 +328,3 @@ class Model:
     def customer(self, platform: str, external_id: str) -> int:
         """Return the identity of a customer record."""
         return record_id(platform, "customer", external_id)
-
-
-def load_model(settings: MetricsSettings, platforms: Mapping[str, PlatformLike]) -> Model:
-    """Compile what is configured. Errors: DefinitionError naming the flow or SLI and what to write instead."""
-    flows = _load("flows", settings.flows, settings.disabled, Flow)
-    slis = _load("slis", settings.slis, settings.disabled, Sli)
-    roles = {role for p in platforms.values() for role in p.roles}
-    notes: list[str] = []
-    for flow in flows.values():
-        _check_flow(flow)
-    kept = {name: f for name, f in flows.items() if _possible(f, roles, notes)}
-    usable = {}
-    for name, sli in slis.items():
-        _check_sli(sli, flows)
-        if sli.flow is None or sli.flow in kept:
-            usable[name] = sli.model_copy(update={"owner": settings.owners.get(name, sli.owner)})
-    owned = {n: f.model_copy(update={"owner": settings.owners.get(n, f.owner)}) for n, f in kept.items()}
-    since = to_us(settings.watched_since) if settings.watched_since else None
-    return Model(settings.company, owned, usable, dict(settings.entities), dict(platforms), since, tuple(notes))
-
-
-def _load(
-    folder: str, own: Mapping[str, dict[str, Any]], disabled: Iterable[str], build: Callable[..., T]
-) -> dict[str, T]:
-    raw = {}
-    for entry in sorted(resources.files(_PACKAGE).joinpath(folder).iterdir(), key=lambda e: e.name):
-        if entry.name.endswith(".yaml"):
-            raw[entry.name.removesuffix(".yaml")] = yaml.safe_load(entry.read_text("utf-8"))
-    for name, value in own.items():
-        raw[name] = {**raw.get(name, {}), **value}
-    found: dict[str, T] = {}
-    for name, value in raw.items():
-        if name in set(disabled):
-            continue
-        try:
-            found[name] = build(name=name, **value)
-        except (ValueError, TypeError) as error:
-            raise DefinitionError(f"{folder}.{name}: {error}") from None
-    return found
-
-
-def _check_flow(flow: Flow) -> None:
-    names = [s.name for s in flow.steps]
-    if len(set(names)) != len(names):
-        raise DefinitionError(f"flow {flow.name} names a step twice: {', '.join(names)}")
-    for path in flow.paths:
-        if len(path) > 4:
-            raise DefinitionError(
-                f"flow {flow.name}: a path has {len(path)} references; at most four keep a cycle cheap"
-            )
-        for hop in path[:-1]:
-            if HUBS & set(hop.kind):
-                raise DefinitionError(
-                    f"flow {flow.name}: no path may lead through a {hop.kind[0]}; read it as an attribute instead"
-                )
-    seen: set[str] = set()
-    for step in flow.steps:
-        if step.after and step.after not in seen:
-            raise DefinitionError(
-                f"flow {flow.name}: step {step.name} comes after {step.after!r}, which is not an earlier step"
-            )
-        if step.within is not None and not step.after:
-            raise DefinitionError(
-                f"flow {flow.name}: step {step.name} has a deadline but no `after: STEP` it runs from"
-            )
-        seen.add(step.name)
-
-
-def _check_sli(sli: Sli, flows: Mapping[str, Flow]) -> None:
-    if sli.flow is None:
-        return
-    if sli.flow not in flows:
-        raise DefinitionError(f"slis.{sli.name}: there is no flow {sli.flow!r}; there are {', '.join(flows)}")
-    for step in (sli.start, sli.stop):
-        if step is not None:
-            flows[sli.flow].step(step)
-
-
-def _possible(flow: Flow, roles: set[str], notes: list[str]) -> bool:
-    needed = {flow.anchor.role} | {hop.role for step in flow.steps for hop in step.path if not step.optional}
-    absent = sorted(needed - roles)
-    if absent:
-        notes.append(f"flow {flow.name} is off: no platform has the role {', '.join(absent)}")
-    return not absent

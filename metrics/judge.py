@@ -100,6 +100,7 @@ def judge_subjects(
             e for e in model.entities if "not_posted" in {model.posting(e, k) for k in flow.anchor.kind}
         ),
         active=active_since(conn) if flow.anchor.active else None,
+        schedules=model.schedules,
     )
     slis = slis_of(model, flow)
     verdicts = judge_frames(flow, slis, frames, context)

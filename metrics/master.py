@@ -19,7 +19,8 @@ from sqlalchemy import Connection, text
 
 from probes.clock import FOREVER
 
-from .arrays import NONE
+from .arrays import NONE, Array
+from .deadline import due_at
 from .definitions import Flow, Sli, Step
 from .gather import Frames
 from .intake import load_versions
@@ -203,15 +204,23 @@ def _step_intervals(
         by_subject[subject].append(Counterpart(rid, scope, ordered[rid]))
     sight = context.sights[step.name]
     fields = [a.field for a in step.agree]
-    for anchor, start, entity in _listed(s, "anchor_id", "start_us", "entity"):
+    dues = _dues(flow, step, s, context)
+    for (anchor, start, entity), due in zip(_listed(s, "anchor_id", "start_us", "entity"), dues, strict=True):
         found = sorted(by_subject.get(anchor, []), key=lambda c: (_born(c), c.record_id))
-        due = start + (step.within or 0)
         intervals, wait = timeline(start, due, ordered[anchor], found, fields, sli.grace, sight.watermark_us)
         waits[anchor, step.name] = wait
         for i in intervals:
             yield sli.name, anchor, step.name, i.from_us, i.to_us, i.outcome, i.reason, i.counterpart_id
         if intervals and intervals[-1].outcome == "bad" and intervals[-1].reason != "missing":
             breaks.append(_break(flow, step, anchor, entity, intervals[-1], ordered))
+
+
+def _dues(flow: Flow, step: Step, s: pd.DataFrame, context: Context) -> list[int]:
+    """Return until when each customer may still be new on the target platform."""
+    starts: Array = s["start_us"].to_numpy()
+    if step.within is not None:
+        starts = due_at(step.within, starts, s["entity"].to_numpy(), context.schedules, flow.role(step))
+    return [int(at) for at in starts.tolist()]
 
 
 def _listed(frame: pd.DataFrame, *columns: str) -> Iterable[tuple[Any, ...]]:

@@ -7,7 +7,7 @@ would show it, so the same facts and watermarks give the same verdicts whenever 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,9 @@ from probes.clock import FOREVER
 
 from .arrays import NONE, Array
 from .breaks import breaks, delta_of, differences, group_breaks
+from .deadline import Schedules
 from .definitions import Flow, Sli, Step
+from .dues import sli_due, step_due
 from .gather import Frames
 from .reach import reach
 from .subjects import subjects
@@ -42,13 +44,14 @@ class Sight:
 
 @dataclass(frozen=True)
 class Context:
-    """What judging needs beside the frames: sight per step, watch start per entity, entities whose documents are not posted."""
+    """What judging needs beside the frames: sight per step, watch start per entity, whose documents are not posted, calendars."""
 
     sights: Mapping[str, Sight]
     watched_since: Mapping[str, int]
     default_since: int
     not_posted: frozenset[str] = frozenset()
     active: pd.DataFrame | None = None
+    schedules: Schedules = field(default_factory=Schedules)
 
 
 @dataclass(frozen=True)
@@ -68,9 +71,9 @@ def judge(flow: Flow, slis: Sequence[Sli], frames: Frames, context: Context) -> 
     reached = {step.name: reach(flow, step, s, frames) for step in flow.steps}
     step_rows, break_rows = [], []
     for step in flow.steps:
-        due = np.where(_in_a_group(flow, step, reached), FOREVER, due_us(step, reached, step.within))
+        due = np.where(_in_a_group(flow, step, reached), FOREVER, step_due(flow, step, s, reached, context.schedules))
         verdict = _step_verdict(s, reached[step.name], due, context.sights.get(step.name))
-        wait = _wait(step, s, reached, verdict, due, slis, context.sights.get(step.name))
+        wait = _wait(flow, step, s, reached, verdict, due, slis, context)
         step_rows.append(_step_rows(flow, step, s, reached, due, verdict, wait))
         sight = context.sights.get(step.name)
         break_rows.append(
@@ -105,15 +108,6 @@ def _exclusions(s: pd.DataFrame, context: Context) -> Array:
     for condition, choice in reversed(list(zip(words.values(), choices, strict=True))):
         chosen = np.where(condition, choice, chosen)
     return chosen
-
-
-def due_us(step: Step, reached: Mapping[str, pd.DataFrame], within: int | None) -> Array:
-    """Return when a step is due: its deadline after the step it follows, FOREVER without one."""
-    count = len(next(iter(reached.values())))
-    if within is None or step.after is None:
-        return np.full(count, FOREVER)
-    start = reached[step.after]["latest"].to_numpy()
-    return np.where(start == FOREVER, FOREVER, np.where(start == FOREVER, 0, start) + within)
 
 
 def _in_a_group(flow: Flow, step: Step, reached: Mapping[str, pd.DataFrame]) -> Array:
@@ -194,17 +188,19 @@ def _step_verdict(s: pd.DataFrame, r: pd.DataFrame, due: Array, sight: Sight | N
 
 
 def _wait(
+    flow: Flow,
     step: Step,
     s: pd.DataFrame,
     reached: Mapping[str, pd.DataFrame],
     verdict: tuple[Array, Array],
     due: Array,
     slis: Sequence[Sli],
-    sight: Sight | None,
+    context: Context,
 ) -> Array:
     """Return the next instant whose passing by the watermark can change a verdict on this step, FOREVER if none can."""
+    sight = context.sights.get(step.name)
     watermark = sight.watermark_us if sight else NONE
-    moments = [due, *(due_us(step, reached, x.within or step.within) for x in slis if x.stop == step.name)]
+    moments = [due, *(sli_due(flow, x, s, reached, context.schedules) for x in slis if x.stop == step.name)]
     moments.append(np.where(due == FOREVER, FOREVER, np.where(due == FOREVER, 0, due) + step.grace))
     ahead = [np.where(m > watermark, m, FOREVER) for m in moments]
     wait = np.minimum.reduce(ahead)
@@ -313,7 +309,7 @@ def _events(
     step = flow.step(sli.stop or "")
     sight = context.sights.get(step.name)
     start = reached[sli.start or ""]["latest"].to_numpy()
-    due = np.where(start == FOREVER, FOREVER, np.where(start == FOREVER, 0, start) + (sli.within or step.within or 0))
+    due = sli_due(flow, sli, s, reached, context.schedules)
     r = reach(flow, step, s, frames, due) if _told_otherwise(step, frames) else reached[step.name]
     outcome, reason = decide(s, r, due, sight)
     if sli.agree:

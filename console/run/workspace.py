@@ -16,8 +16,10 @@ from sqlalchemy.exc import SQLAlchemyError
 import alerts.tables
 from alerts.settings import problems
 from metrics.configuration import note_configuration
-from metrics.definitions import DefinitionError, Model, load_model
+from metrics.definitions import DefinitionError, Model
+from metrics.loading import load_model
 from metrics.polling import register
+from metrics.scheduling import too_short
 from metrics.store import Store, StoreError
 from metrics.touching import Toucher
 from probes.clock import Clock, system_clock, to_us
@@ -92,7 +94,10 @@ def open_model(settings: Settings, platforms: Mapping[str, Platform]) -> Model:
     try:
         model = load_model(settings.metrics, platforms)
     except DefinitionError as error:
-        raise ConfigError(f"{settings.path}: {error}") from None
+        raise ConfigError(settings.source.error(error.place, f"{error}.")) from None
+    short = too_short(model, platforms)
+    if short:
+        raise ConfigError("\n".join(settings.source.error(place, f"{text}.") for place, text in short))
     wrong = problems(settings.alerts, model)
     if wrong:
         raise ConfigError("\n".join(settings.source.error(("alerts",), text) for text in wrong))

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from sqlalchemy import insert
 
-from metrics.definitions import EntitySettings, MetricsSettings, Model, PlatformLike, load_model
+from metrics.definitions import EntitySettings, MetricsSettings, Model, PlatformLike
 from metrics.keys import stream_id
+from metrics.loading import load_model
 from metrics.store import Store
 from metrics.tables import PlatformRow, StreamRow, table
 from probes.clock import DAY, MINUTE, from_us

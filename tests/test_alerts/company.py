@@ -8,8 +8,9 @@ from typing import Any
 
 from alerts.evaluate import EvaluationSummary, evaluate
 from alerts.settings import AlertSettings
-from metrics.definitions import MetricsSettings, Model, load_model
+from metrics.definitions import MetricsSettings, Model
 from metrics.judge import judge
+from metrics.loading import load_model
 from metrics.polling import register, run_poll
 from metrics.store import Store
 from metrics.touching import Toucher

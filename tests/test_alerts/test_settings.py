@@ -12,7 +12,8 @@ from alerts.channels import channels
 from alerts.rules import rules
 from alerts.secrets import SecretError, resolve
 from alerts.settings import AlertSettings, problems, specs
-from metrics.definitions import MetricsSettings, Model, load_model
+from metrics.definitions import MetricsSettings, Model
+from metrics.loading import load_model
 
 MAIL = {"kind": "email", "host": "mail.example", "from": "t@example.org", "to": ["a@example.org"]}
 SLACK = {"kind": "slack", "webhook": "env:HOOK"}

@@ -21,7 +21,8 @@ from console.run.jobs import Jobs, start_jobs
 from console.run.settings import settings_from_text
 from console.run.workspace import Workspace, open_store
 from console.run.yaml_source import ConfigError
-from metrics.definitions import MetricsSettings, load_model
+from metrics.definitions import MetricsSettings
+from metrics.loading import load_model
 from metrics.polling import register
 from metrics.touching import Toucher
 from probes.clock import HOUR, system_clock

@@ -19,9 +19,10 @@ from alerts.settings import AlertSettings
 from console.run.pulse import beat
 from console.run.settings import ConsoleSettings
 from console.web.context import Console
-from metrics.definitions import MetricsSettings, Model, load_model
+from metrics.definitions import MetricsSettings, Model
 from metrics.judge import judge
 from metrics.keys import record_id
+from metrics.loading import load_model
 from metrics.polling import register, run_poll, stream_id
 from metrics.store import Store
 from metrics.tables import ExceptionRow, table

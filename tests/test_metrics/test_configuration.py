@@ -8,9 +8,10 @@ from pathlib import Path
 from sqlalchemy import insert, select, text
 
 from metrics.configuration import note_configuration
-from metrics.definitions import MetricsSettings, load_model
+from metrics.definitions import MetricsSettings
 from metrics.intake import Landed, Source, land
 from metrics.keys import stream_id
+from metrics.loading import load_model
 from metrics.store import Store
 from metrics.tables import ConfigVersion, StreamRow, table
 from metrics.touching import Toucher

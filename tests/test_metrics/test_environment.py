@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from metrics.definitions import MetricsSettings, load_model
+from metrics.definitions import MetricsSettings
+from metrics.loading import load_model
 from metrics.polling import register, run_poll
 from metrics.store import Store
 from metrics.tables import PlatformRow, RecordRow, table

@@ -12,10 +12,11 @@ from typing import Any
 
 from sqlalchemy import insert, text, update
 
-from metrics.definitions import MetricsSettings, Model, load_model
+from metrics.definitions import MetricsSettings, Model
 from metrics.intake import Landed, Source, land
 from metrics.judge import judge
 from metrics.keys import record_id, stream_id
+from metrics.loading import load_model
 from metrics.store import Store
 from metrics.tables import FACTS, HEADS, VERDICTS, Counter, Lookup, PollRun, StreamRow, Touch, table
 from metrics.touching import Toucher, note

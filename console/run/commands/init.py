@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from metrics.definitions import MetricsSettings, load_model
+from metrics.definitions import MetricsSettings
+from metrics.loading import load_model
 from probes.clock import system_clock
 from probes.platforms import load_platforms, vendors
 

@@ -93,7 +93,7 @@ def _hops(console: Console, view: View, flow: Flow, steps: list[str]) -> None:
     rows = [
         {
             "Step": flow.step(h.step).title,
-            "Deadline": formats.duration(flow.step(h.step).within),
+            "Deadline": str(flow.step(h.step).within or ""),
             "Median": formats.duration(h.p50_us),
             "95 of 100": formats.duration(h.p95_us),
             "99 of 100": formats.duration(h.p99_us),
@@ -123,8 +123,9 @@ def _latency(console: Console, view: View, flow: Flow, steps: list[str]) -> None
         empty("No document completed this step in this span.")
         return
     ground = charts.Ground(view.dark, view.zone)
+    within = flow.step(step).within
     st.plotly_chart(
-        charts.latency_over_time(points, flow.step(step).within, ground),
+        charts.latency_over_time(points, within.elapsed_us if within else None, ground),
         key="latency",
         config={"displaylogo": False},
         alt="Percentiles of the time to this step by start",
