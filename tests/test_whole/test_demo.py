@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from .world import World, subject, truth, watched
+from .world import World, demonstrated, subject, truth, watched
 
 pytestmark = pytest.mark.xdist_group("whole_demo")  # its world is built once
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.xdist_group("whole_demo")  # its world is built once
 def demo(tmp_path_factory: pytest.TempPathFactory, signing_key: bytes) -> Iterator[World]:
     """Open the demonstration after its first load."""
     with watched(
-        tmp_path_factory.mktemp("demo") / "w", signing_key, history_days=6, watched_days=5, scale=0.5, demo=True
+        tmp_path_factory.mktemp("demo") / "w", signing_key, history_days=6, watched_days=5, scale=0.5, lives=demonstrated
     ) as world:
         world.cycle()
         yield world

@@ -7,25 +7,22 @@ HTTP inbox. Truth is read from the company's own journal, never from Tieout's ta
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
-import httpx
-import stamina
 from sqlalchemy import select
 
 from alerts import queries, sight
 from alerts.queries import AlertView, MemberView, TransitionView
 from alerts.sight import StreamSight
 from console.run.cycle import CycleSummary, run_cycle
-from console.run.demo import SECRETS, Demo, configuration
-from console.run.settings import load_settings
-from console.run.workspace import Workspace, open_workspace
+from console.run.score.company import lived, watching
+from console.run.score.truths import key as key_of
+from console.run.workspace import Workspace
 from metrics.keys import key_id
 from metrics.listing import EventRow, events
 from metrics.queries.breaks import Break, Trouble, breaks, exceptions
@@ -33,24 +30,14 @@ from metrics.rebuild import TableCheck, verify
 from metrics.risk import LateDocument, late
 from metrics.sli import Figure, figures
 from metrics.tables import FlowInstance, RecordRow, table
-from probes.clock import DAY, SECOND, from_us, iso
+from probes.clock import SECOND
 from probes.record import key
-from probes.sandbox import Clock, Company, inject, repair, served_app
+from probes.sandbox import Clock, Company, inject, repair
 from probes.sandbox.faults import plan_demo
 from probes.sandbox.journal import Entry
 from tests.servers.slack import SlackSink, running_sink
 
-BASE_URL = "http://127.0.0.1:28300"
 START_AT = datetime(2026, 11, 17, 12, 0, tzinfo=UTC)
-PLATFORM = {
-    "salesforce": "crm",
-    "stripe": "billing",
-    "netsuite": "erp",
-    "zendesk": "support",
-    "rabbitmq": "middleware",
-}
-KIND = {"Opportunity": "opportunity", "Account": "customer", "invoice_payment": "payment"}
-_SINCE = re.compile(r"^watched_since: .*$", re.MULTILINE)
 _MAIL = re.compile(r"^    finance: .*\n", re.MULTILINE)
 
 Subject = tuple[str, str, str]
@@ -61,12 +48,13 @@ Found = tuple[str, str, str, str]
 
 def subject(entry: Entry) -> Subject:
     """Return what a journal entry is about, in Tieout's words."""
-    return PLATFORM[entry.platform], KIND.get(entry.object, entry.object), entry.external_id
+    _, *of = key_of(entry)
+    return of[0], of[1], of[2]
 
 
 def truth(entry: Entry) -> Found:
     """Return what has to be found of a journal entry."""
-    return entry.kind, *subject(entry)
+    return key_of(entry)
 
 
 @dataclass(frozen=True)
@@ -220,54 +208,31 @@ def watched(
     *,
     seed: int = 7,
     history_days: int = 3,
-    watched_days: float = 2,
+    watched_days: float | None = 2,
     scale: float = 0.3,
-    demo: bool = False,
+    lives: Callable[[Company], None] = Company.run_history,
     start_at: datetime = START_AT,
 ) -> Iterator[World]:
     """Open a company that has lived its history, unseen so far, and Tieout with the demo's configuration.
 
-    `watched_days`: how much of the history counts for the SLIs. `demo`: with the demonstration's mix of failures.
+    `watched_days`: how much of the history counts for the SLIs; None says nothing of it, as a new user would.
+    `lives`: how the company lives through its history, calm unless told otherwise.
     """
-    with running_sink() as sink, _hurried():
-        yield from _watched(folder, sink, signing_key, seed, history_days, watched_days, scale, demo, start_at)
+    with running_sink() as sink:
+        company = lived(folder, seed=seed, start_at=start_at, history_days=history_days, scale=scale)
+        lives(company)
+        with watching(
+            folder, company, signing_key=signing_key, webhook=sink.url, watched_days=watched_days, edit=_one_inbox
+        ) as watched_company:
+            yield World(company, watched_company.clock, watched_company.workspace, sink)
 
 
-def _watched(
-    folder: Path, sink: SlackSink, signing_key: bytes, seed: int, history_days: int, watched_days: float, scale: float,
-    demo: bool, start_at: datetime,
-) -> Iterator[World]:  # fmt: skip
-    plan = _lay_out(folder, sink, signing_key)
-    company = Company(seed, start_at, history_days, scale, data_dir=folder / "sandbox")
-    if demo:
-        plan_demo(company.world, company.start_us)
+def _one_inbox(text: str) -> str:
+    """Leave the e-mail out: one inbox is enough to see what is told."""
+    return _MAIL.sub("", text)
+
+
+def demonstrated(company: Company) -> None:
+    """Live through the history with the demonstration's mix of failures."""
+    plan_demo(company.world, company.start_us)
     company.run_history()
-    clock = Clock(company.start_us)
-    since = iso(company.start_us - int(watched_days * DAY))
-    text = _MAIL.sub("", configuration(plan, company.start_us))  # one inbox is enough to see what is told
-    plan.config.write_text(_SINCE.sub(f"watched_since: {since}", text))
-    transport = httpx.WSGITransport(app=served_app(company, clock, base_url=BASE_URL))
-    settings = load_settings(plan.config)
-    opened = open_workspace(settings, clock=lambda: from_us(clock.now_us()), transport=transport)
-    # A platform that failed is left alone for a minute; here that is a minute of the company's time.
-    with closing(opened) as workspace, patch("probes.throttle.monotonic", lambda: clock.now_us() / SECOND):
-        yield World(company, clock, workspace, sink)
-
-
-@contextmanager
-def _hurried() -> Iterator[None]:
-    """Let retries wait for nobody."""
-    stamina.set_testing(True, attempts=2, cap=True)
-    try:
-        yield
-    finally:
-        stamina.set_testing(False)
-
-
-def _lay_out(folder: Path, sink: SlackSink, signing_key: bytes) -> Demo:
-    for name in ("sandbox", "secrets"):
-        (folder / name).mkdir(parents=True)
-    for name, value in {**SECRETS, "slack": sink.url}.items():
-        (folder / "secrets" / name).write_text(value)
-    (folder / "sandbox" / "netsuite-private-key.pem").write_bytes(signing_key)
-    return Demo(folder, 8600, int(BASE_URL.rpartition(":")[2]), 1, 1, calm=False)

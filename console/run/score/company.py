@@ -5,19 +5,19 @@ The platforms answer through their real APIs behind a WSGI transport; the config
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from unittest.mock import patch
 
 import httpx
 import stamina
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from probes.clock import DAY, SECOND, from_us, iso
+from probes.clock import DAY, from_us, iso
 from probes.sandbox import Clock, Company, served_app
 
 from ..cycle import CycleSummary, run_cycle
@@ -28,6 +28,8 @@ from ..workspace import Workspace, open_workspace
 SANDBOX_PORT = 28300
 BASE_URL = f"http://127.0.0.1:{SANDBOX_PORT}"
 """An address for links and cursors; nothing listens there."""
+
+_SINCE = re.compile(r"^watched_since: .*\n", re.MULTILINE)
 
 Edit = Callable[[str], str]
 """Changes the text of the demo's configuration before it is loaded."""
@@ -70,24 +72,22 @@ def watching(
     *,
     signing_key: bytes,
     webhook: str = "http://127.0.0.1:9/none",
-    watched_days: float = 0,
+    watched_days: float | None = 0,
     edit: Edit = lambda text: text,
 ) -> Iterator[Watched]:
     """Open Tieout in front of a company, with the demo's configuration and everything of both in `folder`.
 
-    `watched_days`: how much of the history before now counts for the SLIs.
+    `watched_days`: how much of the history before now counts for the SLIs; None says nothing of it, as a new user would.
     """
     demo = _lay_out(folder, webhook, signing_key)
     clock = Clock(company.start_us)
-    since_us = company.start_us - int(watched_days * DAY)
-    text = configuration(demo, company.start_us).splitlines(keepends=True)
-    text = [f"watched_since: {iso(since_us)}\n" if line.startswith("watched_since: ") else line for line in text]
-    demo.config.write_text(edit("".join(text)))
+    since = "" if watched_days is None else f"watched_since: {iso(company.start_us - int(watched_days * DAY))}\n"
+    text = _SINCE.sub(since, configuration(demo, company.start_us))
+    demo.config.write_text(edit(text))
     app = served_app(company, clock, base_url=BASE_URL, private_key_pem=signing_key)
     settings = load_settings(demo.config)
     opened = open_workspace(settings, clock=lambda: from_us(clock.now_us()), transport=httpx.WSGITransport(app=app))
-    # A platform that failed is left alone for a minute: here that is a minute of the company's time. Retries wait for nobody.
-    with closing(opened) as workspace, _hurried(), patch("probes.throttle.monotonic", lambda: clock.now_us() / SECOND):
+    with closing(opened) as workspace, _hurried():
         yield Watched(company, clock, workspace)
 
 
