@@ -18,7 +18,7 @@ from probes.probe import Page
 from probes.record import Record, decode_record, digest, encode_record
 
 from .bursts import note_bursts
-from .crosswalk import connect
+from .crosswalk import take_in
 from .definitions import TRADING
 from .keys import customer_id, record_id
 from .projection import (
@@ -123,9 +123,9 @@ def land_pages(conn: Connection, pages: Sequence[Page], source: Source, toucher:
         stored += again.stored
         traders = again.traders
     insert_heads(conn, heads.values())
-    customers = [rid for rid, record in moved.items() if record.kind == "customer"]
+    customers = _customers(conn, moved, source.platform)
     if customers:
-        members, elsewhere = connect(conn, customers)
+        members, elsewhere = take_in(conn, toucher.identity, customers)
         toucher.touch_members(conn, members)
         toucher.touch_payers(conn, elsewhere)
     toucher.touch(conn, source.platform, moved)
@@ -143,6 +143,21 @@ def land_pages(conn: Connection, pages: Sequence[Page], source: Source, toucher:
         landed.records += len(page.records)
         landed.quarantined += len(page.bad)
         landed.shown.update(record.id for record in page.records)
+
+
+def _customers(conn: Connection, moved: Mapping[int, Record], platform: str) -> dict[int, tuple[str, Record]]:
+    """Return the customer records among these, as they last were before they went."""
+    found = {rid: (platform, record) for rid, record in moved.items() if record.kind == "customer"}
+    gone = [rid for rid, (_, record) in found.items() if record.deleted]
+    for rid, versions in load_versions(conn, gone).items():
+        found[rid] = platform, last_known(versions)
+    return found
+
+
+def last_known(versions: Sequence[Version]) -> Record:
+    """Return the newest version that does not say that the record is gone; what goes says little of who it was."""
+    alive = [v for v in versions if not v.record.deleted]
+    return max(alive or versions, key=SEQUENCE).record
 
 
 def _versions(pages: Sequence[Page], source: Source) -> dict[int, list[Version]]:

@@ -20,7 +20,8 @@ from .crosswalk import connect
 from .definitions import Flow, Model
 from .exceptions import derive_exceptions
 from .groups import grouper
-from .intake import VERSION, insert_heads
+from .identity.keys import Rules, note_keys
+from .intake import VERSION, insert_heads, last_known
 from .judge import judge, judge_subjects
 from .projection import Version, project
 from .rollup import rebuild_rollups
@@ -104,7 +105,7 @@ def _rebuild_verdicts(conn: Connection, model: Model, progress: Progress | None)
 
 
 def _rebuild_heads(conn: Connection, model: Model, progress: Progress | None) -> None:
-    group = grouper(model)
+    group, identity = grouper(model), Rules.of(model)
     platforms = {row[0]: row[1] for row in conn.execute(text("SELECT id, platform FROM stream"))}
     scopes: dict[tuple[int, str], int] = {}
     customers: list[int] = []
@@ -122,7 +123,9 @@ def _rebuild_heads(conn: Connection, model: Model, progress: Progress | None) ->
         if not held:
             break
         insert_heads(conn, [project(rid, sources[rid], platforms[sources[rid]], vs, group) for rid, vs in held.items()])
-        customers += [rid for rid, vs in held.items() if vs[0].record.kind == "customer"]
+        named = {rid: vs for rid, vs in held.items() if vs[0].record.kind == "customer"}
+        note_keys(conn, identity, {rid: (platforms[sources[rid]], last_known(vs)) for rid, vs in named.items()})
+        customers += named
         after, done = max(held), done + sum(map(len, held.values()))
         if progress:
             progress("records", done, total)
@@ -131,7 +134,7 @@ def _rebuild_heads(conn: Connection, model: Model, progress: Progress | None) ->
     )
     rebuild_bursts(conn)
     for start in range(0, len(customers), 2000):
-        connect(conn, customers[start : start + 2000])
+        connect(conn, identity, customers[start : start + 2000])
 
 
 def _versions_after(conn: Connection, after: int) -> list[tuple[int, int, int, bytes, int | None, int, str]]:

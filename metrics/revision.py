@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-REVISION = "69e737302986"
+REVISION = "9d778300bf95"

@@ -15,6 +15,7 @@ from probes.record import Record
 
 from .definitions import Flow, Hop, Model
 from .groups import grouper
+from .identity.keys import Rules
 from .store import bulk_insert, upsert_clause
 from .tables import Crosswalk, RecordKey, ReferenceRow, Touch, table
 
@@ -37,6 +38,7 @@ class Toucher:
 
     def __init__(self, model: Model) -> None:
         self.group = grouper(model)
+        self.identity = Rules.of(model)
         self._roles = {name: frozenset(p.roles) for name, p in model.platforms.items()}
         self._spots: dict[str, list[_Spot]] = defaultdict(list)
         self._active = [f.name for f in model.flows.values() if f.anchor.active]

@@ -38,16 +38,29 @@ class Key(_Strict):
 
 
 class Compared(_Strict):
-    """One attribute that suggestions compare.
+    """What suggestions compare of two records, and how.
 
-    `how`: spelling (near spellings count), digits (one or two slips count) or exact. `swaps_with`: an attribute its value is
-    sometimes written in, as given names and surnames are.
+    spelling: near spellings count; digits: one or two slips count; exact; place: street, postal code and city together, for who
+    moves changes all three. `swaps_with`: a field its value is sometimes written in, as given names and surnames are.
     """
 
     field: Word
-    form: Normaliser = "text"
-    how: Literal["spelling", "digits", "exact"] = "spelling"
+    how: Literal["spelling", "digits", "exact", "place"] = "spelling"
+    near: tuple[Word, ...] = ()
     swaps_with: Word | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> Compared:
+        if (self.how == "place") != (len(self.near) == 2):
+            raise ValueError(
+                "how: place compares a street with `near: [POSTAL CODE FIELD, CITY FIELD]`, and only it has `near`"
+            )
+        return self
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Return every field that is read."""
+        return (self.field, *self.near, *((self.swaps_with,) if self.swaps_with else ()))
 
 
 class Block(_Strict):
@@ -69,39 +82,41 @@ class Block(_Strict):
         return {"parts": parts}
 
 
+_FIELDS: dict[str, Normaliser] = {
+    "name": "name", "street": "address", "postal_code": "code", "city": "text", "country": "country", "email_domain": "domain",
+    "phone": "phone", "tax_id": "vat",
+}  # fmt: skip
+_COMPARE = (
+    {"field": "name"}, {"field": "street", "how": "place", "near": ("postal_code", "city")}, {"field": "country", "how": "exact"},
+    {"field": "email_domain"}, {"field": "phone", "how": "digits"}, {"field": "tax_id", "how": "digits"},
+)  # fmt: skip
+_BLOCKS = (
+    ["name"], ["name:5", "city:4"], ["name:4", "postal_code:3"], ["street:6", "postal_code"], ["email_domain"], ["phone"], ["tax_id"],
+)  # fmt: skip
+
+
 class Suggesting(_Strict):
     """What is compared for suggestions, which pairs are looked at, and from which probability on one is shown.
 
-    A block that more records share than `block_most` tells nobody apart and is passed over.
+    `fields`: attribute → the form in which it is compared. A block that more records share than `block_most` tells nobody apart
+    and is passed over.
     """
 
-    compare: Annotated[tuple[Compared, ...], Field(min_length=2)] = (
-        Compared(field="name", form="name"),
-        Compared(field="street", form="address"),
-        Compared(field="postal_code", how="digits", form="code"),
-        Compared(field="city"),
-        Compared(field="country", how="exact", form="country"),
-        Compared(field="email_domain", how="spelling", form="domain"),
-        Compared(field="phone", how="digits", form="phone"),
-        Compared(field="tax_id", how="digits", form="vat"),
-    )
-    blocks: Annotated[tuple[Block, ...], Field(min_length=1)] = tuple(
-        Block.model_validate(b)
-        for b in (["name"], ["name:5", "city:4"], ["name:4", "postal_code:3"], ["street:6", "postal_code"], ["email_domain"],
-                  ["phone"], ["tax_id"])
-    )  # fmt: skip
+    fields: dict[Word, Normaliser] = _FIELDS
+    compare: Annotated[tuple[Compared, ...], Field(min_length=2)] = tuple(Compared.model_validate(c) for c in _COMPARE)
+    blocks: Annotated[tuple[Block, ...], Field(min_length=1)] = tuple(Block.model_validate(b) for b in _BLOCKS)
     block_most: int = Field(default=200, ge=2)
-    probability: float = Field(default=0.9, gt=0, lt=1)
+    probability: float = Field(default=0.8, gt=0, lt=1)
 
     @model_validator(mode="after")
     def _known(self) -> Suggesting:
         names = [c.field for c in self.compare]
         if len(set(names)) != len(names):
-            raise ValueError("compare names an attribute twice")
-        asked = {c.swaps_with for c in self.compare if c.swaps_with} | {p[0] for b in self.blocks for p in b.parts}
-        unknown = sorted(asked - set(names))
+            raise ValueError("compare names a field twice")
+        asked = {f for c in self.compare for f in c.fields} | {part[0] for block in self.blocks for part in block.parts}
+        unknown = sorted(asked - set(self.fields))
         if unknown:
-            raise ValueError(f"{unknown[0]!r} is not among the attributes compared: {', '.join(names)}")
+            raise ValueError(f"{unknown[0]!r} is not among the fields: {', '.join(self.fields)}")
         return self
 
 

@@ -14,8 +14,11 @@ GRACE = DAY
 WITHIN = DAY
 
 
+SHARED_BY = 5
+
+
 class Customers:
-    """Customer records joined by what platforms asserted (`about`, `merged_into`), and by nothing else."""
+    """Customer records joined by stewards, by what platforms asserted (`about`, `merged_into`), and by equal tax ids."""
 
     def __init__(self, facts: Facts) -> None:
         from metrics.keys import record_id
@@ -23,30 +26,67 @@ class Customers:
         self.identity = record_id
         self.facts = facts
         self.records = [d for d in facts.documents.values() if d.ident[1] == "customer"]
-        self.edges = {
+        self.edges = self._named("about", "merged_into")
+        self.parents = self._named("part_of")
+        self.decided = _last_decisions(facts)
+        self.refused: dict[str, str] = {}
+        self.head = {ident: self._head(group) for group in self._groups() for ident in group}
+
+    def _named(self, *kinds: str) -> set[tuple[Ident, Ident]]:
+        return {
             (d.ident, other.ident)
             for d in self.records
             for r in d.head.references
-            if r.kind in ("about", "merged_into")
+            if r.kind in kinds
             for other in self.records
-            if r.to in other.names
+            if r.to in other.names and other is not d
         }
-        self.head = {ident: self._head(group) for group in self._groups() for ident in group}
 
     def _groups(self) -> list[set[Ident]]:
         groups = [{d.ident} for d in self.records]
-        for a, b in self.edges:
-            left = next(g for g in groups if a in g)
-            right = next(g for g in groups if b in g)
-            if left is not right:
-                left |= right
-                groups.remove(right)
+        apart = [pair for pair, kind in self.decided.items() if kind != "confirm"]
+        together = {tuple(pair) for pair, kind in self.decided.items() if kind == "confirm"}
+        for pairs in (together, self.edges):
+            for a, b in sorted(pairs, key=lambda pair: sorted(self.identity(*i) for i in pair)):
+                one, two = _of(groups, a), _of(groups, b)
+                if one is not two and one and two and not any(_between(pair, one, two) for pair in apart):
+                    one |= two
+                    groups.remove(two)
+        for web in self._webs(groups):
+            held = [g for g in groups if g <= web]
+            torn = [any(_between(pair, g, h) for g in held for h in held if g is not h) for pair in apart]
+            strict = [any(_between(frozenset(p), g, h) for g in held for h in held if g is not h) for p in self.parents]
+            if any(torn) or any(strict):
+                continue
+            groups = [g for g in groups if g not in held] + [web]
         return groups
 
+    def _webs(self, groups: list[set[Ident]]) -> list[set[Ident]]:
+        """Return the customers that equal values would make of these groups."""
+        holders: dict[str, set[Ident]] = {}
+        for document in self.records:
+            value = _tax_id(document)
+            if value is not None:
+                holders.setdefault(value, set()).add(document.ident)
+        webs = [set(g) for g in groups]
+        for held in holders.values():
+            platforms = [ident[0] for ident in held]
+            if max(platforms.count(p) for p in platforms) > SHARED_BY:
+                continue
+            met = [w for w in webs if w & held]
+            webs = [w for w in webs if w not in met] + [set().union(*met)]
+        return [w for w in webs if w not in groups]
+
     def _head(self, group: set[Ident]) -> Ident:
-        """The record that the others name stands for the customer."""
+        """A record of the CRM that the others name stands for the customer."""
         naming, named = {a for a, _ in self.edges}, {b for _, b in self.edges}
-        return min(group, key=lambda i: (i in naming, i not in named, self.identity(*i)))
+
+        def standing(ident: Ident) -> tuple[object, ...]:
+            elsewhere = "crm" not in self.facts.roles.get(ident[0], ())
+            deleted = self.facts.documents[ident].head.deleted
+            return elsewhere, deleted, ident in naming, ident not in named, self.identity(*ident)
+
+        return min(group, key=standing)
 
     def payer(self, document: Document | None) -> Ident | None:
         """Return the customer who pays a document, None where nobody known is named."""
@@ -68,6 +108,26 @@ class Customers:
             if customer is not None:
                 first[customer] = min(at, first.get(customer, NEVER))
         return first
+
+
+def _of(groups: list[set[Ident]], ident: Ident) -> set[Ident] | None:
+    return next((g for g in groups if ident in g), None)
+
+
+def _between(pair: frozenset[Ident], one: set[Ident], two: set[Ident]) -> bool:
+    a, b = pair
+    return (a in one and b in two) or (b in one and a in two)
+
+
+def _last_decisions(facts: Facts) -> dict[frozenset[Ident], str]:
+    return {frozenset((a, b)): kind for _at, kind, a, b in sorted(facts.decisions, key=lambda d: d[0])}
+
+
+def _tax_id(document: Document) -> str | None:
+    """Return the tax id by which a record is known, as it last was before it went; None for words that say nothing."""
+    alive = [v.record for v in document.versions if not v.record.deleted] or [document.head]
+    written = re.sub(r"[^0-9a-z]", "", (alive[-1].attributes.get("tax_id") or "").casefold())
+    return None if written in ("", "unknown", "na", "none", "000000") else written
 
 
 def _traded(document: Document) -> int | None:

@@ -11,8 +11,10 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from metrics.identity.decisions import Kind
 from probes.clock import DAY, HOUR
 from probes.record import Record, Reference, key
+from tests.reference.facts import Ident
 
 from .world import T0
 
@@ -49,6 +51,16 @@ class Watermark:
 
 
 @dataclass(frozen=True)
+class Decided:
+    """What a steward settled about two customer records, before the page of that number landed."""
+
+    before: int
+    kind: Kind
+    one: Ident
+    other: Ident
+
+
+@dataclass(frozen=True)
 class History:
     """What happened, in the order in which it reached us; `lookups` are direct reads that found nothing."""
 
@@ -56,6 +68,7 @@ class History:
     watermarks: list[Watermark]
     readable: bool
     lookups: list[tuple[str, int, bool]]
+    decisions: list[Decided]
 
 
 def _maybe(strategy: st.SearchStrategy[Any], odds: int = 3) -> st.SearchStrategy[Any]:
@@ -161,7 +174,7 @@ def _posting(draw: Draw, ident: str, platform: str) -> dict[str, Any]:
 
 def _customer(draw: Draw, ident: str, platform: str) -> dict[str, Any]:
     words = {
-        "tax_id": draw(st.sampled_from(["DE 1", "de1", "DE2", None, " "])),
+        "tax_id": draw(st.sampled_from(["DE 1", "de1", "DE2", "FR3", None, " ", "n/a", "UNKNOWN"])),
         "city": draw(st.sampled_from(["Bonn", "BONN ", "Köln", None])),
         "name": draw(st.sampled_from(["Acme", "Zeta"])),
         "segment": draw(st.sampled_from(["smb", "ent", None])),
@@ -170,7 +183,8 @@ def _customer(draw: Draw, ident: str, platform: str) -> dict[str, Any]:
     if platform != "crm" and draw(st.integers(0, 5)):
         refs = _naming(draw, "customer", "crm", "customer", ["a1", "a2"], "about")
     elif platform == "crm" and draw(st.integers(0, 5)) == 0:
-        refs = (Reference("merged_into", key("crm", "customer", "id", "a2" if ident == "a1" else "a1")),)
+        kind = draw(st.sampled_from(["merged_into", "part_of"]))
+        refs = (Reference(kind, key("crm", "customer", "id", "a2" if ident == "a1" else "a1")),)
     return _common(draw, "customer", ident, platform) | {
         "attributes": words, "references": refs, "test": draw(st.integers(0, 14)) == 0,
     }  # fmt: skip
@@ -218,7 +232,21 @@ def histories(draw: Draw, *, stamped_only: bool = False) -> History:
         for ident in idents[: draw(SMALL)]:
             show(platform, _customer, ident, platform)
     landings = _pages(draw, shows)
-    return History(landings, _polls(draw), draw(st.integers(0, 3)) == 0, _reads(draw))
+    return History(landings, _polls(draw), draw(st.integers(0, 3)) == 0, _reads(draw), _decisions(draw, len(landings)))
+
+
+PEOPLE = [("crm", "a1"), ("crm", "a2"), ("billing", "b1"), ("billing", "b2"), ("erp", "x1"), ("erp", "x2")]
+
+
+def _decisions(draw: Draw, landings: int) -> list[Decided]:
+    """Draw what stewards settled, now and then before the records were seen."""
+    found = []
+    for _ in range(draw(st.sampled_from([0, 0, 1, 2, 3]))):
+        one, other = draw(st.lists(st.sampled_from(PEOPLE), min_size=2, max_size=2, unique=True))
+        kind: Kind = draw(st.sampled_from(["confirm", "confirm", "reject", "split"]))
+        place = draw(st.integers(0, landings))
+        found.append(Decided(place, kind, (one[0], "customer", one[1]), (other[0], "customer", other[1])))
+    return found
 
 
 def _pages(draw: Draw, shows: list[tuple[str, list[tuple[Record, int]]]]) -> list[Landing]:

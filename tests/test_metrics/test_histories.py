@@ -52,6 +52,9 @@ def replay(store: Store, history: History, landings: list[Landing], rng: random.
             places.pop(0)
             w = polls.pop(0)
             world.run(w.platform, w.kind, w.at_us, w.watermark_us, w.status)
+        for at, decided in enumerate(history.decisions):
+            if min(decided.before, len(landings)) == number:
+                world.settle(decided.kind, decided.one, decided.other, T0 + at)
         if number in pauses:
             world.judge(chunk=2 if rng.random() < 0.1 else 10_000)
         if number < len(landings):

@@ -31,7 +31,8 @@ def company(store: Store) -> World:
         ],
         T0,
     )
-    world.land("crm", [Record(kind="customer", id="a1", **base)], T0)
+    people = [Record(kind="customer", id=f"a{n}", attributes={"tax_id": "DE1"}, **base) for n in range(1, 8)]
+    world.land("crm", people, T0)  # so many share it that it is no key
     order = {
         **base,
         "kind": "order",

@@ -13,6 +13,9 @@ from typing import Any
 from sqlalchemy import insert, text, update
 
 from metrics.definitions import MetricsSettings, Model
+from metrics.identity.decisions import Kind
+from metrics.identity.stewards import Decision
+from metrics.identity.stewards import note as note_decision
 from metrics.intake import Landed, Source, land
 from metrics.judge import judge
 from metrics.keys import record_id, stream_id
@@ -68,6 +71,7 @@ class World:
     observations: list[Observation] = field(default_factory=list)
     streams: dict[tuple[str, str], Stream] = field(default_factory=dict)
     lookups: dict[tuple[str, str, Ident], tuple[int, bool]] = field(default_factory=dict)
+    decisions: list[tuple[int, str, Ident, Ident]] = field(default_factory=list)
     toucher: Toucher = field(init=False)
 
     def __post_init__(self) -> None:
@@ -139,6 +143,13 @@ class World:
             conn.execute(insert(table(Lookup)).values(keys="number", control_seen=control, **row))
             note(conn, [(flow, record_id(*anchor))])
 
+    def settle(self, kind: Kind, one: Ident, other: Ident, at_us: int) -> None:
+        """Let a steward settle two customer records, whether seen yet or not."""
+        self.decisions.append((at_us, kind, one, other))
+        decision = Decision(kind, record_id(*one), record_id(*other), "Ada", "looked at both")
+        with self.store.write() as conn:
+            note_decision(conn, self.toucher, decision, at_us)
+
     def judge(self, now_us: int | None = None, *, chunk: int = 10_000) -> None:
         """Judge what was touched."""
         judge(self.store, self.model, now_us or T0 + 40 * DAY, chunk=chunk)
@@ -153,7 +164,9 @@ class World:
             if mode == "not_posted"
         }
         roles = {name: p.roles for name, p in self.model.platforms.items()}
-        return Facts(roles, list(self.streams.values()), self.observations, entities, refused, self.lookups)
+        return Facts(
+            roles, list(self.streams.values()), self.observations, entities, refused, self.lookups, self.decisions
+        )
 
     def rows(self, name: str) -> list[dict[str, Any]]:
         """Return a table's rows."""

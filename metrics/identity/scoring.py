@@ -1,0 +1,133 @@
+"""How likely two records are one customer, explained part by part: what each comparison says for or against it, in bits.
+
+The score of a pair depends on the two records and the model alone, never on who else is there. Nothing is joined here.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import log2
+from typing import Any, NamedTuple
+
+from .features import Values, blocks
+from .settings import Suggesting
+from .training import Trained, as_table, duckdb_api
+
+PRIOR = "before comparing"
+"""The first part of every explanation: how rare it is that two records taken at random match."""
+
+
+class Part(NamedTuple):
+    """What one comparison found and what that weighs; the weights of a pair's parts sum up to its weight."""
+
+    comparison: str
+    level: str
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """Two records, the smaller first, with the weight of evidence in bits."""
+
+    a: int
+    b: int
+    weight: float
+    parts: tuple[Part, ...]
+
+    @property
+    def probability(self) -> float:
+        """Return the weight as a probability."""
+        return probability(self.weight)
+
+    @property
+    def told(self) -> str:
+        """Return the parts as JSON."""
+        return json.dumps([list(part) for part in self.parts])
+
+
+def probability(weight: float) -> float:
+    """Return what a weight in bits is as a probability."""
+    return float(1 / (1 + 2.0 ** min(-weight, 60)))
+
+
+def parts_of(told: str) -> tuple[Part, ...]:
+    """Read an explanation back."""
+    return tuple(Part(*part) for part in json.loads(told))
+
+
+def pairs_within(suggest: Suggesting, rows: Mapping[int, Values]) -> dict[int, list[int]]:
+    """Return the blocks of each record, without those that too many share."""
+    stands = {rid: blocks(suggest, values) for rid, values in rows.items()}
+    sizes: dict[int, int] = {}
+    for found in stands.values():
+        for block in found:
+            sizes[block] = sizes.get(block, 0) + 1
+    return {rid: [b for b in found if 2 <= sizes[b] <= suggest.block_most] for rid, found in stands.items()}
+
+
+def score(
+    suggest: Suggesting, trained: Trained, rows: Mapping[int, Values], within: Mapping[int, Sequence[int]], least: float
+) -> list[Scored]:
+    """Return every pair that shares a block and weighs at least `least` bits, the heaviest first."""
+    from splink import Linker
+
+    if sum(bool(found) for found in within.values()) < 2:
+        return []
+    api = duckdb_api()
+    linker = Linker(api.register(as_table(suggest, rows, within)), dict(trained.settings), log_level=logging.ERROR)
+    predicted = linker.inference.predict(threshold_match_weight=least - 1)
+    labels, prior = _labels(trained), _prior(trained)
+    found = [_scored(row, labels, prior) for row in predicted.as_record_list()]
+    kept = [pair for pair in found if pair.weight >= least]
+    return sorted(kept, key=lambda pair: (-pair.weight, pair.a, pair.b))
+
+
+def _labels(trained: Trained) -> dict[str, dict[int, tuple[str, float]]]:
+    """Return, per comparison and level as Splink numbers them (anything else is 0, missing is -1), what it says."""
+    told: dict[str, dict[int, tuple[str, float]]] = {}
+    for comparison in trained.settings["comparisons"]:
+        levels = comparison["comparison_levels"]
+        plain = [level for level in levels if not level.get("is_null_level")]
+        told[comparison["output_column_name"]] = {-1: ("missing", 0.0)} | {
+            len(plain) - 1 - place: (level["label_for_charts"], log2(level["m_probability"] / level["u_probability"]))
+            for place, level in enumerate(plain)
+        }
+    return told
+
+
+def _prior(trained: Trained) -> float:
+    share = float(trained.settings["probability_two_random_records_match"])
+    return log2(share / (1 - share))
+
+
+def _scored(row: Mapping[str, Any], labels: Mapping[str, Mapping[int, tuple[str, float]]], prior: float) -> Scored:
+    parts = [Part(PRIOR, "", round(prior, 6))]
+    for name, levels in labels.items():
+        label, weight = levels[int(row[f"gamma_{name}"])]
+        parts.append(Part(name, label, round(weight, 6)))
+    a, b = sorted((int(row["id_l"]), int(row["id_r"])))
+    return Scored(a, b, round(sum(part.weight for part in parts), 6), tuple(parts))
+
+
+def clusters(pairs: Iterable[Scored], of: Mapping[int, Any] | None = None) -> list[set[int]]:
+    """Return which records the pairs would make one, the heaviest first. `of`: the source each record is alone in."""
+    over: dict[int, int] = {}
+    members: dict[int, set[int]] = {}
+
+    def find(record: int) -> int:
+        while over.get(record, record) != record:
+            record = over[record]
+        return record
+
+    for pair in sorted(pairs, key=lambda p: (-p.weight, p.a, p.b)):
+        one, two = find(pair.a), find(pair.b)
+        mine, theirs = members.get(one, {one}), members.get(two, {two})
+        if one == two or (of is not None and {of[r] for r in mine} & {of[r] for r in theirs}):
+            continue
+        over[two] = one
+        members[one] = mine | theirs
+        members.pop(two, None)
+    return list(members.values())
