@@ -1,12 +1,13 @@
 """How does a won deal become subscriptions and invoices in billing? Payments and postings are elsewhere."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from probes.sandbox import catalog, customers, ledger, payments
+from probes.sandbox import catalog, contracts, customers, entitlements, ledger, payments
 from probes.sandbox.clock import HOUR_US, SECOND_US, local_date, local_us, to_instant, to_us
 from probes.sandbox.entities import BY_CODE, tax_minor
 from probes.sandbox.randoms import heavy_us, stripe_id
-from probes.sandbox.records import billing_event, billing_insert, billing_update
+from probes.sandbox.records import billing_event, billing_insert, billing_update, crm_update
 from probes.sandbox.truth import deal_subject
 from probes.sandbox.world import Deal, Invoice, Line, Row, Subscription, World
 
@@ -39,15 +40,16 @@ def activate(world: World, deal: Deal, code: str) -> None:
         "start_date": start, "trial_start": start if trial else None, "description": None, "test_clock": None,
         "trial_end": start + _TRIAL_DAYS * 86_400 if trial else None, "pause_collection": None,
         "days_until_due": 30 if deal.collection == "send_invoice" else None,
-        "metadata": {"salesforce_opportunity_id": deal.id, "legal_entity": code},
+        "metadata": {"salesforce_opportunity_id": deal.id, "legal_entity": code} | contracts.terms(deal),
     }  # fmt: skip
     subscription = Subscription(key, row, deal, entity)
     row["items"] = _items(world, subscription, start)
     billing_insert(world, row, "customer.subscription.created")
     deal.subscriptions[code] = subscription
     world.milestone("subscription_active", ("stripe", "subscription", identifier), code)
+    entitlements.grant_soon(world, subscription)
     if trial:
-        world.after(_TRIAL_DAYS * 86_400, lambda: cancel(world, subscription))
+        world.after(_TRIAL_DAYS * 86_400, lambda: end_trial(world, subscription))
         return
     if world.in_history():
         bill(world, subscription, "subscription_create")
@@ -76,6 +78,51 @@ def cancel(world: World, subscription: Subscription) -> None:
         now = world.now_us // SECOND_US
         changes = {"status": "canceled", "canceled_at": now, "ended_at": now}
         billing_update(world, subscription.row, "customer.subscription.deleted", **changes)
+        entitlements.follow_soon(world, subscription)
+
+
+def swap_product(world: World, subscription: Subscription, former: str, product: str) -> None:
+    """Change what a subscription contains, at the price agreed; it entitles to something else from now on."""
+    deal = subscription.deal
+    deal.lines = [replace(line, product=product) if line.product == former else line for line in deal.lines]
+    _change_items(world, subscription)
+    entitlements.follow_soon(world, subscription)
+
+
+def pause(world: World, subscription: Subscription) -> None:
+    """Pause a subscription: it bills nothing and entitles to nothing until it is resumed."""
+    if subscription.live and subscription.row["status"] == "active":
+        held = {"behavior": "void", "resumes_at": None}
+        billing_update(world, subscription.row, "customer.subscription.updated", pause_collection=held)
+        entitlements.follow_soon(world, subscription)
+
+
+def resume(world: World, subscription: Subscription) -> None:
+    """Resume a paused subscription."""
+    if subscription.live and subscription.row["pause_collection"] is not None:
+        billing_update(world, subscription.row, "customer.subscription.updated", pause_collection=None)
+        entitlements.follow_soon(world, subscription)
+
+
+def end_trial(world: World, subscription: Subscription, converts: bool | None = None) -> None:
+    """End a trial: two in five become customers, the others are cancelled; CRM and entitlement follow."""
+    if not subscription.live or subscription.row["status"] != "trialing":
+        return
+    rng = world.rng("trial", subscription.key)
+    drawn = rng.random() < 0.4
+    converts = drawn if converts is None else converts
+    if converts:
+        billing_update(world, subscription.row, "customer.subscription.updated", status="active")
+        entitlements.follow_soon(world, subscription)
+        world.milestone("trial_converted", ("stripe", "subscription", subscription.row["id"]), subscription.entity.code)
+        _plan_next_cycle(world, subscription)
+    else:
+        cancel(world, subscription)
+    outcome = "Converted" if converts else "Expired"
+    row = subscription.deal.row
+    if "trial_frozen" not in subscription.plan:
+        delay_us = heavy_us(rng, 300, _ACTIVATION_CAP_SECONDS)
+        world.at(world.now_us + delay_us, lambda: crm_update(world, row, Trial_Outcome__c=outcome))
 
 
 def bill(world: World, subscription: Subscription, reason: str, rebill_of: str | None = None) -> Invoice:
@@ -149,13 +196,25 @@ def finalise(world: World, invoice: Invoice) -> None:
         payments.mark_paid(world, invoice)
         return
     ledger.hand_over(world, invoice)
-    payments.collect(world, invoice, lambda: _credit_and_rebill(world, invoice))
+    payments.collect(world, invoice, lambda: credit_and_rebill(world, invoice))
 
 
-def _credit_and_rebill(world: World, invoice: Invoice) -> None:
-    """Credit an open invoice in full and bill it again."""
+def void(world: World, invoice: Invoice) -> None:
+    """Void an open invoice in billing."""
+    now = world.now_us // SECOND_US
+    transitions = invoice.row["status_transitions"] | {"voided_at": now}
+    changes = {"status": "void", "status_transitions": transitions, "next_payment_attempt": None}
+    billing_update(world, invoice.row, "invoice.voided", amount_remaining=0, **changes)
+    world.milestone("voided", ("stripe", "invoice", invoice.id), invoice.entity.code)
+
+
+def credit_and_rebill(world: World, invoice: Invoice) -> tuple[Row, Invoice] | None:
+    """Credit an open invoice in full and bill it again.
+
+    Returns: the credit note and the new invoice, None when the ledger does not know the first.
+    """
     if invoice.erp is None and invoice.entity.posting_mode == "document":
-        return  # its posting failed: nobody corrects what the ledger does not know
+        return None  # its posting failed: nobody corrects what the ledger does not know
     row = invoice.row
     invoice.credited = True
     now = world.now_us // SECOND_US
@@ -171,9 +230,14 @@ def _credit_and_rebill(world: World, invoice: Invoice) -> None:
     transitions = row["status_transitions"] | {"paid_at": now}
     changes = {"pre_payment_credit_notes_amount": net + tax, "amount_remaining": 0, "status": "paid"}
     billing_update(world, row, "invoice.updated", status_transitions=transitions, **changes)
-    ledger.hand_over_credit(world, invoice, note)
+    if "credit_unsent" not in invoice.plan:
+        ledger.hand_over_credit(world, invoice, note)
     world.milestone("credited", ("stripe", "credit_note", identifier), invoice.entity.code)
-    bill(world, invoice.subscription, "subscription_update", rebill_of=row["id"])
+    rebill = bill(world, invoice.subscription, "subscription_update", rebill_of=row["id"])
+    if "halved" not in invoice.plan:
+        subject = ("stripe", "credit_note", identifier)
+        world.silent("N11", "credit_and_rebill", subject, f"{invoice.id} rebilled as {rebill.id}", invoice.entity.code)
+    return note, rebill
 
 
 def _items(world: World, subscription: Subscription, start: int) -> Row:
@@ -216,9 +280,8 @@ def _own_lines(subscription: Subscription) -> list[Line]:
 def _change_items(world: World, subscription: Subscription) -> None:
     if subscription.live:
         start = subscription.row["items"]["data"][0]["current_period_start"]
-        billing_update(
-            world, subscription.row, "customer.subscription.updated", items=_items(world, subscription, start)
-        )  # fmt: skip
+        items = _items(world, subscription, start)
+        billing_update(world, subscription.row, "customer.subscription.updated", items=items)
 
 
 def _plan_next_cycle(world: World, subscription: Subscription) -> None:
@@ -235,7 +298,12 @@ def _cycle(world: World, subscription: Subscription) -> None:
         item["current_period_start"] = world.now_us // SECOND_US
         item["current_period_end"] = _next_month_us(world.now_us) // SECOND_US
     billing_event(world, "customer.subscription.updated", subscription.row, {"items": None})
-    bill(world, subscription, "subscription_cycle")
+    if subscription.row["pause_collection"] is None and subscription.row["status"] != "unpaid":
+        former = world.invoices.get(subscription.row["latest_invoice"])
+        invoice = bill(world, subscription, "subscription_cycle")
+        if former is not None and former.row["total"] == invoice.row["total"] > 0:
+            subject = ("stripe", "invoice", invoice.id)
+            world.silent("N09", "recurring", subject, f"equal to {former.id}", subscription.entity.code)
     _plan_next_cycle(world, subscription)
 
 
@@ -251,9 +319,9 @@ def _finalisation_us(wish_us: int, invoice: Invoice) -> int:
         return wish_us
     zone = invoice.entity.zone
     day = local_date(wish_us, zone)
-    opens_us, closes_us = local_us(day, zone, 1), local_us(day, zone, 23, 30)
+    opens_us, closes_us = local_us(day, zone, 4), local_us(day, zone, 23, 30)
     if wish_us < opens_us:
         return opens_us + wish_us % HOUR_US
     if wish_us >= closes_us:
-        return local_us(day + timedelta(days=1), zone, 1) + wish_us % HOUR_US
+        return local_us(day + timedelta(days=1), zone, 4) + wish_us % HOUR_US
     return wish_us

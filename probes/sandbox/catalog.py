@@ -1,11 +1,9 @@
-"""What does the sandbox company sell, and to whom? Products, prices and made-up names."""
+"""What does the sandbox company sell, and to whom? Products, prices and made-up names; the platforms get them elsewhere."""
 
 import random
 from dataclasses import dataclass
 
-from probes.sandbox.clock import SECOND_US
 from probes.sandbox.randoms import stripe_id
-from probes.sandbox.world import World
 
 
 @dataclass(frozen=True)
@@ -15,6 +13,7 @@ class Product:
     code: str
     name: str
     monthly_eur_minor: int
+    family: str = "Software"
 
 
 PRODUCTS = (
@@ -22,11 +21,11 @@ PRODUCTS = (
     Product("NW-SEATS", "Northwind Seats", 12_50),
     Product("NW-ANALYTICS", "Northwind Analytics", 199_00),
     Product("NW-API", "Northwind API", 89_90),
-    Product("NW-SUPPORT", "Premium Support", 149_00),
-    Product("NW-STORAGE", "Northwind Storage", 7_35),
+    Product("NW-SUPPORT", "Premium Support", 149_00, "Services"),
+    Product("NW-STORAGE", "Northwind Storage", 7_35, "Hardware"),
 )
 BY_CODE = {product.code: product for product in PRODUCTS}
-_FACTORS_PERCENT = {"EUR": 100, "USD": 110, "GBP": 86, "JPY": 163}
+FACTORS_PERCENT = {"EUR": 100, "USD": 110, "GBP": 86, "JPY": 163}
 TERMS = {"Net 14": 4, "Net 30": 2, "Net 45": 5, "Net 60": 3}
 
 _FIRST = (
@@ -50,7 +49,7 @@ NEW_YORK = ("New York", "Albany")
 
 def monthly_minor(product: Product, currency: str) -> int:
     """Return the list price of a month in minor units; yen have no minor unit."""
-    scaled = product.monthly_eur_minor * _FACTORS_PERCENT[currency]
+    scaled = product.monthly_eur_minor * FACTORS_PERCENT[currency]
     return (scaled + 50) // 100
 
 
@@ -80,43 +79,6 @@ def vat_id(rng: random.Random, country: str) -> str:
 def price_id(code: str, currency: str) -> str:
     """Return the Stripe price of a product in a currency."""
     return stripe_id("price", code, currency)
-
-
-def stock(world: World) -> None:
-    """Put products, prices and tax rates onto the shelves of billing and ERP."""
-    created = world.now_us // SECOND_US
-    for number, product in enumerate(PRODUCTS, start=1):
-        item = {
-            "id": number,
-            "itemid": product.code,
-            "displayname": product.name,
-            "itemtype": "Service",
-            "isinactive": "F",
-        }
-        item |= {"createddate": world.now_us, "lastmodifieddate": world.now_us}
-        world.netsuite["item"][number] = item
-        product_id = stripe_id("prod", product.code)
-        base = {"active": True, "created": created, "livemode": True, "metadata": {}}
-        world.stripe["product"][product_id] = base | {
-            "id": product_id, "object": "product", "name": product.name, "updated": created,
-            "metadata": {"product_code": product.code}, "type": "service",
-        }  # fmt: skip
-        for currency in _FACTORS_PERCENT:
-            identifier = price_id(product.code, currency)
-            unit = monthly_minor(product, currency)
-            world.stripe["price"][identifier] = base | {
-                "id": identifier, "object": "price", "product": product_id, "currency": currency.lower(),
-                "unit_amount": unit, "unit_amount_decimal": str(unit), "type": "recurring", "billing_scheme": "per_unit",
-                "lookup_key": f"{product.code}-{currency}",
-                "recurring": {"interval": "month", "interval_count": 1, "usage_type": "licensed"},
-            }  # fmt: skip
-    for country, rate_e5 in (("DE", 19_000), ("US", 0), ("US-NY", 8_875), ("JP", 10_000)):
-        identifier = tax_rate_id(rate_e5)
-        world.stripe["tax_rate"][identifier] = {
-            "id": identifier, "object": "tax_rate", "active": True, "created": created, "display_name": f"Tax {country}",
-            "country": country[:2], "inclusive": False, "percentage": rate_e5 / 1000, "jurisdiction": country,
-            "livemode": True, "metadata": {}, "state": "NY" if country == "US-NY" else None,
-        }  # fmt: skip
 
 
 def tax_rate_id(rate_e5: int) -> str:

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from probes.sandbox import catalog, customers, files, opening, orders, sales, support
+from probes.sandbox import batches, catalog, customers, files, leads, merges, opening, orders, reference, sales, support
 from probes.sandbox.clock import DAY_US, SECOND_US, local_us, to_us
 from probes.sandbox.entities import ENTITIES, Entity, major
 from probes.sandbox.journal import Journal
@@ -15,8 +15,10 @@ from probes.sandbox.randoms import office_moment_us
 from probes.sandbox.records import ERP_CLERK, erp_delete, erp_insert
 from probes.sandbox.world import Row, World
 
+_FROM_LEADS = 0.25
 _DEALS_A_DAY, _ACCOUNTS_A_DAY, _TICKETS_A_DAY, _CHANGES_A_DAY = 36, 8, 24, 3
 _WEEKEND = 0.12
+_PLATFORMS = ("salesforce", "stripe", "netsuite", "zendesk", "n8n")
 
 
 class Company:
@@ -68,22 +70,26 @@ class Company:
             "milestones": self.journal.milestones,
             "log": self.world.log,
         }
-        for name in ("salesforce", "stripe", "netsuite", "zendesk", "queues"):
+        for name in (*_PLATFORMS, "queues"):
             tables = getattr(self.world, name)
             whole[name] = {table: list(rows.values()) for table, rows in tables.items()}
         return hashlib.sha256(json.dumps(whole, default=str, sort_keys=True).encode()).hexdigest()
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Count the rows of every table of every platform."""
-        platforms = {name: getattr(self.world, name) for name in ("salesforce", "stripe", "netsuite", "zendesk")}
+        platforms = {name: getattr(self.world, name) for name in _PLATFORMS}
         return {name: {table: len(rows) for table, rows in tables.items()} for name, tables in platforms.items()}
 
     def _plan_day(self, day: date) -> None:
         """Draw what a calendar day brings to every entity; runs at the first instant of the day UTC."""
         world = self.world
         orders.close_periods(world)
+        batches.plan_day(world, day)
+        reference.live_a_day(world, str(day))
         for entity in ENTITIES:
             _plan_entity_day(world, entity, day)
+            merges.live_a_day(world, entity, f"{entity.code}/{day}")
+            _note_quiet(world, entity, day)
         if self._export is not None:
             export = self._export
             world.at(local_us(day, "UTC", 2), lambda: export.snapshot_accounts(world))
@@ -125,8 +131,26 @@ def _new_account(world: World, entity: Entity, key: str) -> None:
 
 
 def _new_deal(world: World, entity: Entity, key: str) -> None:
-    customer = world.rng("new-deal", key).choice(world.customers[entity.code])
-    sales.run_course(world, sales.draw_deal(world, key, customer))
+    rng = world.rng("new-deal", key)
+    customer = rng.choice(world.customers[entity.code])
+
+    def begin() -> str:
+        deal = sales.draw_deal(world, key, customer)
+        sales.run_course(world, deal)
+        return deal.id
+
+    if rng.random() < _FROM_LEADS:
+        lead = leads.nurture(world, key, entity, lambda: leads.convert(world, lead, customer, begin()))
+    else:
+        begin()
+
+
+def _note_quiet(world: World, entity: Entity, day: date) -> None:
+    """Write down the night in which next to nothing happens, and is nothing wrong."""
+    if world.in_history():
+        subject = ("company", "entity", entity.code)
+        when = local_us(day + timedelta(days=1), entity.zone, 3)
+        world.at(when, lambda: world.silent("N03", "quiet_night", subject, "nobody works at night", entity.code))
 
 
 def _new_ticket(world: World, entity: Entity, key: str) -> None:

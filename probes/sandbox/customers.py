@@ -4,7 +4,8 @@ from typing import Any
 
 from probes.sandbox import catalog, runtime
 from probes.sandbox.clock import DAY_US
-from probes.sandbox.entities import CURRENCY_IDS, Entity
+from probes.sandbox.entities import BY_CODE, CURRENCY_IDS, Entity
+from probes.sandbox.journal import Entry
 from probes.sandbox.randoms import dirty_salesforce_id, dirty_text, heavy_us, stripe_id
 from probes.sandbox.records import (
     SALES_USERS,
@@ -19,23 +20,24 @@ from probes.sandbox.records import (
 from probes.sandbox.world import Customer, Row, World, run_all
 
 CAP_SECONDS = 20 * 3600
-_GOVERNED = ("VAT_Id__c", "Payment_Terms__c", "BillingStreet", "BillingCity", "BillingPostalCode", "BillingCountry")
 
 
 def create(world: World, key: str, entity: Entity, **flags: Any) -> Customer:
     """Create an account and let it propagate.
 
-    `flags`: `test`, `parent` (a Customer it is billed through), `reseller`, `pool` (default true), `propagate` (default true).
+    `flags`: `test`, `parent` (a Customer it is billed through), `owner` (a Customer it belongs to), `reseller`, `pool`
+    (default true), `propagate` (default true).
     """
     rng = world.rng("account", key)
     number = world.next_number("account", key)
     name = catalog.company_name(rng, entity.country, number)
     parent: Customer | None = flags.get("parent")
+    above: Customer | None = parent or flags.get("owner") or _drawn_owner(world, key, entity, flags)
     account: Row = {
         "Name": f"TEST {name}" if flags.get("test") else name,
         "AccountNumber": f"C-{number:05d}",
         "Type": "Partner" if flags.get("reseller") else "Customer",
-        "ParentId": parent.id if parent else None,
+        "ParentId": above.id if above else None,
         "MasterRecordId": None,
         "Legal_Entity__c": entity.code,
         "Segment__c": rng.choices(("smb", "mid", "enterprise"), (6, 3, 1))[0],
@@ -47,10 +49,12 @@ def create(world: World, key: str, entity: Entity, **flags: Any) -> Customer:
         "Is_Test__c": bool(flags.get("test")),
         "Billed_Through_Parent__c": parent is not None,
         "OwnerId": rng.choice(SALES_USERS),
+        "Billing_Email__c": f"billing{number:05d}@example.com",
+        "Payment_Risk__c": False,
     } | catalog.address(rng, entity.country)
     row = crm_insert(world, "Account", account, account["OwnerId"], key)
     taxes = {"DE": 19_000, "JP": 10_000, "US": 8_875 if account["BillingCity"] in catalog.NEW_YORK else 0}
-    customer = Customer(key, row, entity, taxes[entity.country], billed_through=parent)
+    customer = Customer(key, row, entity, taxes[entity.country], billed_through=parent, parent=above)
     subject = ("salesforce", "Account", customer.id)
     world.milestone("account_created", subject, entity.code)
     if parent is not None:
@@ -64,6 +68,15 @@ def create(world: World, key: str, entity: Entity, **flags: Any) -> Customer:
     if rng.random() < 0.12:
         world.at(world.now_us + heavy_us(rng, DAY_US / 1e6 * 3, DAY_US / 1e6 * 20), lambda: touch(world, customer))
     return customer
+
+
+def _drawn_owner(world: World, key: str, entity: Entity, flags: dict[str, Any]) -> Customer | None:
+    """Draw for one account in twelve a company that owns it and is a customer of its own."""
+    rng = world.rng("owner", key)
+    if flags.get("test") or flags.get("reseller") or flags.get("propagate") is False or rng.random() >= 0.08:
+        return None
+    known = [c for c in world.customers[entity.code] if c.parent is None and entity.code in c.netsuite]
+    return rng.choice(known) if known else None
 
 
 def propagate(world: World, customer: Customer) -> None:
@@ -93,7 +106,7 @@ def in_billing(world: World, customer: Customer, currency: str) -> Row:
     account = customer.account
     row = billing_insert(world, {
         "id": stripe_id("cus", world.seed, customer.key, currency), "object": "customer", "name": account["Name"],
-        "email": f"billing{account['AccountNumber'][2:]}@example.com", "currency": currency.lower(), "balance": 0,
+        "email": account["Billing_Email__c"], "currency": currency.lower(), "balance": 0,
         "delinquent": False, "address": _billing_address(account), "tax_exempt": "none", "test_clock": None,
         "description": None, "phone": account["Phone"], "invoice_prefix": account["AccountNumber"].replace("-", ""),
         "metadata": {"salesforce_account_id": account_id, "vat_id": account["VAT_Id__c"],
@@ -110,12 +123,17 @@ def in_billing(world: World, customer: Customer, currency: str) -> Row:
     return row
 
 
+def block_of(customer: Customer, entity: Entity) -> Entry | None:
+    """Return the journal entry of the fault that keeps a customer out of an entity of the ERP, if any does."""
+    return customer.erp_block or customer.scope_blocks.get(entity.code)
+
+
 def in_erp(world: World, customer: Customer, entity: Entity) -> Row | None:
     """Return the NetSuite customer in an entity, creating it when it is the first time.
 
     Returns: None while a fault keeps this customer out of the ERP.
     """
-    if customer.erp_block is not None:
+    if block_of(customer, entity) is not None:
         return None
     if entity.code in customer.netsuite:
         return customer.netsuite[entity.code]
@@ -130,10 +148,10 @@ def in_erp(world: World, customer: Customer, entity: Entity) -> Row | None:
     account = customer.account
     row = erp_insert(world, "customer", {
         "entityid": dirty_text(rng, account["AccountNumber"]) if rng.random() < 0.05 else account["AccountNumber"],
-        "companyname": account["Name"], "externalid": external, "email": f"billing{account['AccountNumber'][2:]}@example.com",
+        "companyname": account["Name"], "externalid": external, "creditholdoverride": "AUTO", "custentity_dunning_flag": "F",
         "custentity_stripe_customer": next((c["id"] for c in customer.stripe.values()), None),
         "subsidiary": entity.subsidiary_id, "currency": CURRENCY_IDS[entity.currency], "isinactive": "F", "isperson": "F",
-    } | erp_attributes(account))  # fmt: skip
+    } | erp_attributes(customer, entity))  # fmt: skip
     if not own:
         subject = ("netsuite", "customer", str(row["id"]))
         world.silent("N13", "several_ids", subject, f"second id of {customer.id} for {entity.code}", entity.code)
@@ -142,9 +160,12 @@ def in_erp(world: World, customer: Customer, entity: Entity) -> Row | None:
     return row
 
 
-def erp_attributes(account: Row) -> Row:
-    """Map the governed attributes of an account onto NetSuite's columns."""
+def erp_attributes(customer: Customer, entity: Entity) -> Row:
+    """Map the governed attributes of an account onto NetSuite's columns in one entity."""
+    account = customer.account
+    above = customer.parent.netsuite.get(entity.code) if customer.parent is not None else None
     return {
+        "parent": above["id"] if above is not None else None, "email": account["Billing_Email__c"],
         "vatregnumber": account["VAT_Id__c"], "terms": catalog.TERMS[account["Payment_Terms__c"]],
         "billaddr1": account["BillingStreet"], "billcity": account["BillingCity"], "billzip": account["BillingPostalCode"],
         "billcountry": account["BillingCountry"],
@@ -170,6 +191,11 @@ def in_support(world: World, customer: Customer) -> None:
         "shared_tickets": False,
     }
     customer.organization = support_insert(world, "organization", organization)
+    granted = (e for e in world.salesforce["Entitlement"].values() if e["AccountId"] == customer.id)
+    entitlement = next(granted, None)
+    if entitlement is not None and "unlinked" not in customer.plan:
+        fields = customer.organization["organization_fields"]
+        fields |= {"entitlement": entitlement["Id"], "support_tier": entitlement["Type"]}
     support_insert(world, "user", {
         "name": f"Contact {customer.account['AccountNumber']}", "email": f"it@{domain}", "external_id": None, "active": True,
         "organization_id": customer.organization["id"], "role": "end-user", "suspended": False,
@@ -195,11 +221,14 @@ def change_attributes(world: World, customer: Customer, serial: str, **changes: 
 
 
 def update_billing(world: World, customer: Customer) -> None:
-    """Bring the Stripe customers up to date."""
+    """Bring the Stripe customers up to date, unless a fault keeps them stale."""
     account = customer.account
+    if customer.billing_stale is not None:
+        return
     for row in customer.stripe.values():
         governed = {"vat_id": account["VAT_Id__c"], "payment_terms": account["Payment_Terms__c"]}
         changes = {"address": _billing_address(account), "metadata": row["metadata"] | governed}
+        changes["email"] = account["Billing_Email__c"]
         billing_update(world, row, "customer.updated", **changes)
 
 
@@ -207,8 +236,8 @@ def update_erp(world: World, customer: Customer) -> None:
     """Bring the NetSuite customers up to date, unless a fault keeps them stale."""
     if customer.erp_stale is not None:
         return
-    for row in customer.netsuite.values():
-        erp_update(world, "customer", row, **erp_attributes(customer.account))
+    for code, row in customer.netsuite.items():
+        erp_update(world, "customer", row, **erp_attributes(customer, BY_CODE[code]))
 
 
 def touch(world: World, customer: Customer) -> None:
@@ -221,7 +250,10 @@ def drawn_change(world: World, customer: Customer, serial: str) -> dict[str, str
     """Draw a change of one governed attribute that truly differs from what is there."""
     rng = world.rng("change", customer.key, serial)
     country, account = customer.entity.country, customer.account
-    what = rng.choice(("vat", "terms", "address"))
+    what = rng.choice(("vat", "terms", "address", "email"))
+    if what == "email":
+        number = account["AccountNumber"][2:]
+        return {"Billing_Email__c": f"ap{number}-{world.next_number('billing-email', customer.key)}@example.com"}
     if what == "vat":
         return {"VAT_Id__c": catalog.vat_id(rng, country)}
     if what == "terms":

@@ -1,58 +1,14 @@
-"""Which failures can be injected into the company, and how are they mended? The registry; the failing is done by the steps."""
+"""How are failures injected into the company, and how are they mended? The failing is done by the steps themselves."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
-from probes.sandbox import faults_business as business
-from probes.sandbox import faults_platform as platform
-from probes.sandbox import faults_silent as silent
 from probes.sandbox.clock import DAY_US, HOUR_US, SECOND_US
+from probes.sandbox.failures import REGISTRY
 from probes.sandbox.journal import Entry
 from probes.sandbox.truth import ORDER_DEADLINE_US
 from probes.sandbox.world import World
 
-Inject = Callable[[World, str, dict[str, Any]], None]
-
-
-@dataclass(frozen=True)
-class Fault:
-    """One kind of failure: what it does, how it is injected, and which parameters it takes."""
-
-    does: str
-    inject: Inject
-    accepts: frozenset[str] = frozenset()
-
-
-def _fault(does: str, inject: Inject, *accepts: str) -> Fault:
-    return Fault(does, inject, frozenset(accepts))
-
-
-REGISTRY: dict[str, Fault] = {
-    "O01": _fault("a won order never reaches the ERP, no log anywhere", business.order_lost, "entity"),
-    "O02": _fault("an order is late by `late_seconds`", business.order_late, "entity", "late_seconds"),
-    "O10": _fault("a deal is amended, the ERP keeps the former revision", business.amendment_lost, "entity"),
-    "I01": _fault("a finalised invoice is never posted", business.invoice_lost, "entity"),
-    "I02": _fault(
-        "an invoice is posted with another total, tax or currency", business.invoice_altered, "entity", "variant"
-    ),
-    "M03": _fault("a customer never reaches the ERP and blocks its documents", business.customer_lost, "entity"),
-    "M05": _fault("a changed attribute never reaches the ERP", business.attribute_stale, "entity", "variant"),
-    "E01": _fault("a message is dead-lettered, its document never arrives", business.message_dead, "entity", "flow"),
-    "P01": _fault("a platform is down", platform.down, "platform", "variant", "seconds", "hang_seconds"),
-    "P03": _fault("calls are refused or a quota runs out", platform.limited, "platform", "variant", "seconds", "calls"),
-    "P11": _fault(
-        "the probe loses sight of an entity or field", platform.blind, "platform", "entity", "field", "seconds"
-    ),
-    "N01": _fault("tax differs by one minor unit of rounding", silent.rounding, "entity"),
-    "N02": _fault("a document is in flight until just before its deadline", silent.in_flight, "entity", "flow"),
-    "N06": _fault("a deal is withdrawn everywhere, a test, or of zero value", silent.withdrawn, "entity", "variant"),
-    "N07": _fault("documents of past years are there", silent.archive, "entity"),
-    "N08": _fault("one actor loads `size` old deals, orders follow hours later", silent.bulk_load, "entity", "size"),
-    "N13": _fault(
-        "several ids, a reseller deal, a child billed by its parent", silent.several_ids, "entity", "variant"
-    ),
-}
+__all__ = ["REGISTRY", "inject", "plan_demo", "repair"]
 
 
 def inject(world: World, fault: str, count: int = 1, at_us: int | None = None, **parameters: Any) -> list[Entry]:

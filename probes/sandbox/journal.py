@@ -10,6 +10,9 @@ from probes.sandbox.clock import iso_seconds
 class Entry:
     """One interval in which something was true. `fault` is null for what nobody injected.
 
+    An entry repaired before it became true was never true. `document` is what the subject is about, where the subject is a
+    message, a run or a reference and not the document itself.
+
     Time: `true_from_us` is the deadline for what is late or missing, else the instant of the write that made it true.
     """
 
@@ -27,6 +30,7 @@ class Entry:
     repaired_us: int | None = None
     entity: str | None = None
     cause: int | None = None
+    document: str | None = None
     note: str = ""
 
     def as_json(self) -> dict[str, Any]:

@@ -1,47 +1,41 @@
-"""How do invoices, credit notes and payments reach the ERP? Documents, daily summaries, applications; no billing."""
+"""How do invoices, credit notes and payments reach the ERP? Documents and applications; no billing, no batches."""
 
-from dataclasses import dataclass
-from datetime import date, timedelta
-
-from probes.sandbox import customers, runtime, truth
-from probes.sandbox.clock import SECOND_US, local_date, local_us
-from probes.sandbox.entities import CURRENCY_IDS, Entity, exchange_rate, major
-from probes.sandbox.orders import document, open_period, touch, write_lines
+from probes.sandbox import batches, customers, runtime, truth
+from probes.sandbox.batches import Member
+from probes.sandbox.clock import SECOND_US, local_date
+from probes.sandbox.entities import major
+from probes.sandbox.orders import document, period_of, touch, write_lines
 from probes.sandbox.randoms import dirty_text, flush_us, heavy_us
 from probes.sandbox.records import ERP_CLERK, erp_insert, erp_update
 from probes.sandbox.world import Deal, Invoice, Row, World, run_all
 
 _INVOICE_CAP_SECONDS = 18 * 3600
 _PAYMENT_CAP_SECONDS = 40 * 3600
-OPEN, SETTLED = "A", "B"
-
-
-@dataclass(frozen=True)
-class Member:
-    """One document of a daily summary."""
-
-    external_id: str
-    net_minor: int
-    tax_minor: int
-    currency: str
+OPEN, SETTLED, VOIDED = "A", "B", "V"
 
 
 def hand_over(world: World, invoice: Invoice) -> None:
     """Send a finalised invoice to the ERP, or put it into the summary of its day."""
     entity = invoice.entity
     if entity.posting_mode == "summary_journal":
-        _add_to_summary(world, entity, "SUM", _member(invoice), hour_minute=(0, 30))
+        batches.add(world, entity, batches.SUMMARY, _member(invoice))
         return
-    if invoice.customer.erp_block is not None:
-        truth.invoice_missing(world, invoice, cause=invoice.customer.erp_block)
+    net = invoice.row["total_excluding_tax"]
+    batches.add(world, entity, batches.REVENUE, Member(invoice.id, net, 0, invoice.currency))
+    block = customers.block_of(invoice.customer, entity)
+    if block is not None:
+        truth.invoice_missing(world, invoice, cause=block)
     if "unsent" in invoice.plan:
+        tell = invoice.plan.get("tell")
+        if tell is not None:
+            tell()
         return
     payload = {"invoice_id": invoice.id, "legal_entity": entity.code, "number": invoice.row["number"]}
     message = runtime.publish(world, "invoices", (invoice.key,), payload)
 
     def handle() -> None:
-        if "dead" in invoice.plan:
-            invoice.plan["dead"](message)
+        if "instead" in invoice.plan:
+            invoice.plan["instead"](message)
             return
         posted = post(world, invoice)
         runtime.consume(world, message, None if posted else "customer not in the ERP")
@@ -66,6 +60,7 @@ def post(world: World, invoice: Invoice) -> Row | None:
         return None
     row = _invoice_row(world, invoice, payer)
     invoice.erp = erp_insert(world, "transaction", row)
+    _note_cut_off(world, invoice, invoice.erp)
     alter = invoice.plan.get("alter")
     if alter is not None:
         alter(invoice.erp)
@@ -84,22 +79,58 @@ def post(world: World, invoice: Invoice) -> Row | None:
     return invoice.erp
 
 
+def _note_cut_off(world: World, invoice: Invoice, row: Row) -> None:
+    """Write down that a document went into the next open period because its own was locked when it came."""
+    if row["postingperiod"] != period_of(world, invoice.entity, row["trandate"]):
+        note = f"own period locked, posted in {row['postingperiod']}"
+        world.silent("N16", "cut_off", truth.invoice_subject(invoice), note, invoice.entity.code)
+
+
+def post_again(world: World, invoice: Invoice) -> Row:
+    """Post an invoice a second time, as a replay without a key does."""
+    assert invoice.erp is not None  # only what is posted can be posted again
+    payer = world.netsuite["customer"][invoice.erp["entity"]]
+    second = erp_insert(world, "transaction", _invoice_row(world, invoice, payer) | {"externalid": None})
+    _write_invoice_lines(world, invoice, second)
+    return second
+
+
+def void(world: World, invoice: Invoice) -> None:
+    """Void an invoice in the ERP."""
+    if invoice.erp is not None:
+        zero = major(0, invoice.currency)
+        erp_update(world, "transaction", invoice.erp, ERP_CLERK, voided="T", status=VOIDED, foreignamountunpaid=zero)
+
+
 def hand_over_payment(world: World, invoice: Invoice, payment: Row) -> None:
     """Send a received payment to the ERP, or put it into the summary of its day."""
     entity, amount = invoice.entity, payment["amount_paid"]
     if entity.posting_mode == "summary_journal":
-        _add_to_summary(world, entity, "PAY", Member(payment["id"], amount, 0, invoice.currency), hour_minute=(0, 45))
+        batches.add(world, entity, "PAY", Member(payment["id"], amount, 0, invoice.currency))
+        return
+    if "payment" in invoice.plan:
+        invoice.plan["payment"](payment)
         return
     rng = world.rng("apply", payment["id"])
     when = flush_us(world.now_us + heavy_us(rng, 4 * 3600, _PAYMENT_CAP_SECONDS), rng)
     world.at(when, lambda: _apply_or_wait(world, invoice, payment))
 
 
-def hand_over_credit(world: World, invoice: Invoice, note: Row) -> None:
-    """Send a credit note to the ERP; every entity posts credit notes as documents."""
+def hand_over_payments(world: World, parts: list[tuple[Invoice, Row]]) -> None:
+    """Send one payment of several invoices to the ERP; all of them are there already."""
+    rng = world.rng("apply", parts[0][1]["id"])
+    drawn = heavy_us(rng, 4 * 3600, _PAYMENT_CAP_SECONDS)
+    if parts[0][0].plan.get("split") is None:
+        world.at(flush_us(world.now_us + drawn, rng), lambda: apply_many(world, parts))
+    else:
+        world.at(world.now_us + 900 * SECOND_US, lambda: parts[0][0].plan["split"](parts))
+
+
+def hand_over_credit(world: World, invoice: Invoice, note: Row, refund: Row | None = None) -> None:
+    """Send a credit note to the ERP, with the refund it documents; every entity posts credit notes as documents."""
     rng = world.rng("credit", note["id"])
     when = flush_us(world.now_us + heavy_us(rng, 3600, _INVOICE_CAP_SECONDS), rng)
-    world.at(when, lambda: _post_credit(world, invoice, note))
+    world.at(when, lambda: post_credit(world, invoice, note, refund))
 
 
 def _invoice_row(world: World, invoice: Invoice, payer: Row) -> Row:
@@ -163,48 +194,61 @@ def _approve(world: World, invoice: Invoice) -> None:
 
 def _apply_or_wait(world: World, invoice: Invoice, payment: Row) -> None:
     if invoice.erp is not None:
-        _apply(world, invoice, payment)
+        apply(world, invoice, payment)
         return
-    entry = truth.payment_missing(world, invoice, payment["id"], payment["amount_paid"]) if invoice.missing else None
+    entry = truth.payment_missing(world, invoice, payment) if invoice.missing else None
 
-    def apply() -> None:
-        _apply(world, invoice, payment)
+    def late() -> None:
+        apply(world, invoice, payment)
         if entry is not None:
             world.journal.repaired(entry.id, world.now_us)
 
-    invoice.waiting.append(apply)
+    invoice.waiting.append(late)
 
 
-def _apply(world: World, invoice: Invoice, payment: Row) -> None:
-    posted, currency = invoice.erp, invoice.currency
-    assert posted is not None  # both callers look first
-    payer = world.netsuite["customer"][posted["entity"]]
-    amount = major(payment["amount_paid"], currency)
+def apply(world: World, invoice: Invoice, payment: Row) -> Row:
+    """Apply a payment, or a part of one, to the invoice in the ERP."""
+    return apply_many(world, [(invoice, payment)])
+
+
+def apply_many(world: World, parts: list[tuple[Invoice, Row]], shift_minor: int = 0) -> Row:
+    """Create one customer payment and apply it to its invoices; `shift_minor` is taken from the first for the second."""
+    first, currency = parts[0][0], parts[0][0].currency
+    assert first.erp is not None  # callers look first
+    payer = world.netsuite["customer"][first.erp["entity"]]
+    total = sum(part["amount_paid"] for _, part in parts)
+    amount = major(total, currency)
     row = {
         "type": "CustPymt", "status": "C", "tranid": f"PYMT{10_000 + world.next_number('netsuite.CustPymt')}",
-        "externalid": payment["payment"]["payment_intent"], "otherrefnum": None, "foreigntotal": amount,
+        "externalid": parts[0][1]["payment"]["payment_intent"], "otherrefnum": None, "foreigntotal": amount,
         "foreignpaymentamountused": amount, "foreignpaymentamountunused": major(0, currency), "posting": "T",
         "approvalstatus": 2, "memo": None,
-    } | document(world, invoice.entity, payer, currency)  # fmt: skip
+    } | document(world, first.entity, payer, currency)  # fmt: skip
     payment_row = erp_insert(world, "transaction", row)
-    write_lines(world, payment_row, invoice.entity, currency, [("T", 0, None, None, payment["amount_paid"])])
-    link(world, posted, payment_row, "Payment", payment["amount_paid"], currency)
-    _settle(world, posted, payment["amount_paid"], currency)
-    world.milestone("payment_applied", ("netsuite", "CustPymt", str(payment_row["id"])), invoice.entity.code)
+    write_lines(world, payment_row, first.entity, currency, [("T", 0, None, None, total)])
+    for number, (invoice, part) in enumerate(parts):
+        assert invoice.erp is not None  # callers look first
+        applied = part["amount_paid"] + (-shift_minor, shift_minor, 0)[min(number, 2)]
+        link(world, invoice.erp, payment_row, "Payment", applied, currency)
+        settle(world, invoice.erp, applied, currency)
+    world.milestone("payment_applied", ("netsuite", "CustPymt", str(payment_row["id"])), first.entity.code)
+    return payment_row
 
 
-def _settle(world: World, posted: Row, amount_minor: int, currency: str) -> None:
+def settle(world: World, posted: Row, amount_minor: int, currency: str) -> None:
+    """Lower the open balance of an invoice."""
     paid = posted["foreignamountpaid"] + major(amount_minor, currency)
     unpaid = posted["foreigntotal"] - paid
     status = SETTLED if unpaid <= 0 else OPEN
     erp_update(world, "transaction", posted, foreignamountpaid=paid, foreignamountunpaid=unpaid, status=status)
 
 
-def _post_credit(world: World, invoice: Invoice, note: Row) -> None:
+def post_credit(world: World, invoice: Invoice, note: Row, refund: Row | None = None) -> None:
+    """Create the credit memo of a credit note; a credit on what is paid already leaves the invoice as it is."""
     rng, entity, currency = world.rng("post-credit", note["id"]), invoice.entity, invoice.currency
     payer = customers.in_erp(world, invoice.customer, entity)
     if payer is None:
-        invoice.customer.blocked.append(lambda: _post_credit(world, invoice, note))
+        invoice.customer.blocked.append(lambda: post_credit(world, invoice, note, refund))
         return
     on = local_date(note["created"] * SECOND_US, entity.zone)
     tax, net = note["total_taxes"][0]["amount"], note["total_excluding_tax"]
@@ -217,47 +261,31 @@ def _post_credit(world: World, invoice: Invoice, note: Row) -> None:
     } | document(world, entity, payer, currency, on)  # fmt: skip
     credit = erp_insert(world, "transaction", row)
     write_lines(world, credit, entity, currency, [("T", 0, None, None, -note["total"])])
-    if invoice.erp is not None:
+    if refund is not None:
+        post_refund(world, invoice, refund, credit)
+    if note["type"] == "pre_payment" and invoice.erp is not None:
         link(world, invoice.erp, credit, "Payment", note["total"], currency)
-        _settle(world, invoice.erp, note["total"], currency)
+        settle(world, invoice.erp, note["total"], currency)
     world.milestone("credit_in_erp", ("netsuite", "CustCred", str(credit["id"])), entity.code)
+
+
+def post_refund(world: World, invoice: Invoice, refund: Row, credit: Row | None) -> Row:
+    """Create the customer refund that pays a credit memo out."""
+    currency, entity = invoice.currency, invoice.entity
+    payer = customers.in_erp(world, invoice.customer, entity)
+    assert payer is not None  # its invoice was paid, so it is there
+    amount = major(-refund["amount"], currency)
+    row = {
+        "type": "CustRfnd", "status": "C", "tranid": f"RFND{10_000 + world.next_number('netsuite.CustRfnd')}",
+        "externalid": refund["id"], "otherrefnum": None, "foreigntotal": amount, "posting": "T", "approvalstatus": 2, "memo": None,
+    } | document(world, entity, payer, currency)  # fmt: skip
+    posted = erp_insert(world, "transaction", row)
+    write_lines(world, posted, entity, currency, [("T", 0, None, None, -refund["amount"])])
+    if credit is not None:
+        link(world, credit, posted, "Payment", refund["amount"], currency)
+    return posted
 
 
 def _member(invoice: Invoice) -> Member:
     row = invoice.row
     return Member(invoice.id, row["total_excluding_tax"], row["total_taxes"][0]["amount"], invoice.currency)
-
-
-def _add_to_summary(world: World, entity: Entity, prefix: str, member: Member, hour_minute: tuple[int, int]) -> None:
-    today = world.today(entity)
-    key = f"{prefix}-{entity.code}-{member.currency}-{today}"
-    members = world.summaries.setdefault(key, [])
-    if not members:
-        when = local_us(today + timedelta(days=1), entity.zone, *hour_minute)
-        world.at(when, lambda: _post_summary(world, entity, key, member.currency, today))
-    members.append(member)
-
-
-def _post_summary(world: World, entity: Entity, key: str, currency: str, on: date) -> None:
-    """Post one journal for all documents of a day; which they were is not written into it."""
-    members: list[Member] = world.summaries[key]
-    net, tax = sum(m.net_minor for m in members), sum(m.tax_minor for m in members)
-    memo = f"Daily {'invoices' if key.startswith('SUM') else 'payments'} {entity.code} {currency} {on}: {len(members)} documents"
-    journal = erp_insert(world, "transaction", {
-        "type": "Journal", "status": "A", "tranid": f"JE{10_000 + world.next_number('netsuite.Journal')}", "externalid": key,
-        "otherrefnum": None, "entity": None, "subsidiary": entity.subsidiary_id, "currency": CURRENCY_IDS[currency],
-        "exchangerate": exchange_rate(currency, entity.currency), "trandate": on,
-        "postingperiod": open_period(world, entity, on), "foreigntotal": major(net + tax, currency),
-        "netamount": major(net, currency), "taxtotal": major(tax, currency), "posting": "T", "approvalstatus": 2,
-        "voided": "F", "memo": memo,
-    })  # fmt: skip
-    write_lines(
-        world,
-        journal,
-        entity,
-        currency,
-        [("T", 0, None, None, net + tax), ("F", 1, None, None, -net), ("F", 2, None, None, -tax)],
-    )
-    for number, what in enumerate((memo, f"{memo}, net", f"{memo}, tax")):
-        world.netsuite["transactionline"][(journal["id"], number)]["memo"] = what
-    world.milestone("summary_posted", ("netsuite", "Journal", key), entity.code)

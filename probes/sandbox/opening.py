@@ -2,7 +2,7 @@
 
 import random
 
-from probes.sandbox import catalog, customers, orders, runtime, sales
+from probes.sandbox import catalog, customers, executions, orders, reference, runtime, sales
 from probes.sandbox.clock import DAY_US, HOUR_US, SECOND_US, local_date, to_instant
 from probes.sandbox.entities import BY_CODE, CURRENCY_IDS, ENTITIES, Entity
 from probes.sandbox.randoms import office_moment_us, salesforce_id, stripe_id
@@ -17,7 +17,8 @@ def lay_out(world: World) -> None:
     """Put the fixed tables in place and plan everything that happened before the history."""
     _fixed_tables(world)
     runtime.open_queues(world)
-    catalog.stock(world)
+    executions.declare(world)
+    reference.stock(world)
     rng = world.rng("opening")
     for entity in ENTITIES:
         for number in range(3):

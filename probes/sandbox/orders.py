@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import date
 
-from probes.sandbox import customers, runtime, truth
+from probes.sandbox import contracts, customers, fulfilment, runtime, truth
 from probes.sandbox.catalog import BY_CODE as PRODUCT_BY_CODE
 from probes.sandbox.clock import local_date
 from probes.sandbox.entities import BY_CODE, CURRENCY_IDS, Entity, exchange_rate, major, periods
@@ -27,8 +27,9 @@ def hand_over(world: World, deal: Deal) -> None:
         world.silent("N06", kind, truth.deal_subject(deal), "no order by policy", deal.customer.entity.code)
         return
     for code in deal.entities:
-        if deal.bill_to.erp_block is not None:
-            truth.order_missing(world, deal, code, cause=deal.bill_to.erp_block)
+        block = customers.block_of(deal.bill_to, BY_CODE[code])
+        if block is not None:
+            truth.order_missing(world, deal, code, cause=block)
         if code not in deal.plan.get("unsent", ()):
             _send(world, deal, BY_CODE[code])
 
@@ -44,8 +45,8 @@ def _send(world: World, deal: Deal, entity: Entity) -> None:
     message = runtime.publish(world, "orders", (deal.key, entity.code, revision), payload)
 
     def handle() -> None:
-        if "dead" in deal.plan:
-            deal.plan["dead"](message)
+        if "instead" in deal.plan:
+            deal.plan["instead"](message)
             return
         order = deliver(world, deal, entity)
         runtime.consume(world, message, None if order else "not won any more, or customer not in the ERP")
@@ -77,6 +78,7 @@ def deliver(world: World, deal: Deal, entity: Entity) -> Row | None:
         total = major(deal.net_minor(entity.code), deal.currency)
         erp_update(world, "transaction", order, foreigntotal=total, netamount=total, custbody_sf_revision=revision)
         _write_lines(world, deal, entity, order)
+        fulfilment.revise(world, deal, entity)
         world.milestone("order_revised", ("netsuite", "SalesOrd", str(order["id"])), entity.code)
     deal.order_revisions[entity.code] = revision
     if entity.code in deal.missing:
@@ -87,10 +89,23 @@ def deliver(world: World, deal: Deal, entity: Entity) -> Row | None:
 def withdraw(world: World, deal: Deal) -> None:
     """Cancel the orders of a withdrawn deal soon."""
     rng = world.rng("withdraw", deal.key)
-    for order in deal.orders.values():
-        world.after(
-            rng.uniform(120, 1500), lambda o=order: erp_update(world, "transaction", o, status=CANCELLED)  # type: ignore[misc]
-        )  # fmt: skip
+    for code, order in deal.orders.items():
+        world.after(rng.uniform(120, 1500), lambda c=code, o=order: cancel(world, deal, c, o))  # type: ignore[misc]
+
+
+def create_again(world: World, deal: Deal, entity: Entity) -> Row:
+    """Write an order into the ERP a second time, as a replay without a key does."""
+    first = deal.orders[entity.code]
+    second = _create(world, deal, entity, world.netsuite["customer"][first["entity"]])
+    second["externalid"] = None  # the ERP refuses the same one twice
+    deal.orders[entity.code] = first
+    return second
+
+
+def cancel(world: World, deal: Deal, code: str, order: Row) -> None:
+    """Cancel an order; its revenue plan follows."""
+    erp_update(world, "transaction", order, status=CANCELLED)
+    fulfilment.revise(world, deal, BY_CODE[code])
 
 
 def _create(world: World, deal: Deal, entity: Entity, payer: Row) -> Row:
@@ -105,14 +120,14 @@ def _create(world: World, deal: Deal, entity: Entity, payer: Row) -> Row:
     if single and rng.random() < 0.02:
         external = about = None  # still found through the purchase order number
     net = major(deal.net_minor(entity.code), deal.currency)
-    pending = rng.random() < 0.15
+    pending = rng.random() < 0.15 or "unapproved" in deal.plan
     row = {
         "type": "SalesOrd", "externalid": external, "custbody_sf_opportunity": about,
         "custbody_sf_revision": deal.row["Revision__c"], "otherrefnum": deal.row["PO_Number__c"],
         "status": PENDING_APPROVAL if pending else PENDING_FULFILMENT, "foreigntotal": net, "netamount": net,
         "taxtotal": major(0, deal.currency), "memo": None, "posting": "F",
         "approvalstatus": 1 if pending else 2,
-    } | document(world, entity, payer, deal.currency)  # fmt: skip
+    } | document(world, entity, payer, deal.currency) | contracts.erp_columns(deal)  # fmt: skip
     if deal.bill_to is not deal.customer:
         sold_to = deal.customer.netsuite.get(entity.code) or deal.customer.netsuite.get(deal.customer.entity.code)
         row["custbody_end_customer"] = sold_to["id"] if sold_to else None
@@ -129,10 +144,12 @@ def _create(world: World, deal: Deal, entity: Entity, payer: Row) -> Row:
     deal.orders[entity.code] = order
     _write_lines(world, deal, entity, order)
     if pending:
-        approve = rng.uniform(300, 3600)
-        world.after(approve, lambda: _approve(world, order))
+        wait_seconds = rng.uniform(300, 3600)
+        if "unapproved" not in deal.plan:
+            world.after(wait_seconds, lambda: approve(world, order))
     if rng.random() < 0.1:
         world.at(world.now_us + heavy_us(rng, 86_400, 9 * 86_400), lambda: touch(world, order))
+    fulfilment.follow(world, deal, entity, order)
     return order
 
 
@@ -154,6 +171,11 @@ def open_period(world: World, entity: Entity, day: date) -> int:
 def period_of(world: World, entity: Entity, day: date) -> int:
     """Return the id of the period a day belongs to, open or not."""
     return int(next(p["id"] for p in _periods(world, entity) if p["enddate"] >= day))
+
+
+def period_after(world: World, entity: Entity, day: date) -> int:
+    """Return the id of the period after the one a day belongs to."""
+    return int([p["id"] for p in _periods(world, entity) if p["enddate"] >= day][1])
 
 
 def _periods(world: World, entity: Entity) -> list[Row]:
@@ -185,9 +207,15 @@ def touch(world: World, row: Row) -> None:
     erp_update(world, "transaction", row, ERP_CLERK, memo=f"checked {world.now_us // 1_000_000}")
 
 
-def _approve(world: World, order: Row) -> None:
+def approve(world: World, order: Row) -> None:
+    """Approve an order that waits for it."""
     if order["status"] == PENDING_APPROVAL:
         erp_update(world, "transaction", order, ERP_CLERK, status=PENDING_FULFILMENT, approvalstatus=2)
+
+
+def rewrite_lines(world: World, deal: Deal, entity: Entity) -> None:
+    """Write the lines of an order as its deal has them."""
+    _write_lines(world, deal, entity, deal.orders[entity.code])
 
 
 def _write_lines(world: World, deal: Deal, entity: Entity, order: Row) -> None:

@@ -13,7 +13,21 @@ KEY_PREFIX = {
     "OpportunityHistory": "008",
     "User": "005",
     "Organization": "00D",
+    "AccountHistory": "017",
+    "Lead": "00Q",
+    "Quote": "0Q0",
+    "ProcessInstance": "04g",
+    "Product2": "01t",
+    "PricebookEntry": "01u",
+    "Contract": "800",
+    "Entitlement": "550",
+    "Case": "500",
 }
+_APPEND_ONLY = ("OpportunityHistory", "AccountHistory")  # without stamps of modification
+_TRACKED = (
+    "VAT_Id__c", "Payment_Terms__c", "BillingStreet", "BillingCity", "BillingPostalCode", "BillingCountry", "ParentId",
+    "Billing_Email__c", "CurrencyIsoCode", "Payment_Risk__c",
+)  # fmt: skip
 INTEGRATION = salesforce_id("005", 1)
 AUTOMATION = salesforce_id("005", 2)
 LOADER = salesforce_id("005", 3)
@@ -30,9 +44,9 @@ def whole_seconds(us: int) -> int:
 def crm_insert(world: World, kind: str, row: Row, actor: str = INTEGRATION, key: str = "") -> Row:
     """Insert a Salesforce row with id and audit stamps; `key` is what it belongs to."""
     row_id = row.get("Id") or salesforce_id(KEY_PREFIX[kind], world.next_number(f"salesforce.{kind}", key))
-    now = whole_seconds(world.now_us)
+    now = whole_seconds(world.clock_us("salesforce"))
     stamps = {"CreatedDate": now, "CreatedById": actor, "IsDeleted": False}
-    if kind != "OpportunityHistory":  # append-only: has no modification stamps
+    if kind not in _APPEND_ONLY:
         stamps |= {"SystemModstamp": now, "LastModifiedDate": now, "LastModifiedById": actor}
     full = {"Id": row_id} | row | stamps
     world.salesforce[kind][row_id] = full
@@ -40,14 +54,23 @@ def crm_insert(world: World, kind: str, row: Row, actor: str = INTEGRATION, key:
 
 
 def crm_update(world: World, row: Row, actor: str = INTEGRATION, **changes: Any) -> None:
-    """Change a Salesforce row and move its stamps."""
-    now = whole_seconds(world.now_us)
+    """Change a Salesforce row and move its stamps; tracked fields of an account leave history."""
+    if row["Id"].startswith(KEY_PREFIX["Account"]):
+        for name in _TRACKED:
+            if name in changes and row.get(name) != changes[name]:
+                _write_account_history(world, row, name, changes[name], actor)
+    now = whole_seconds(world.clock_us("salesforce"))
     row.update(changes, SystemModstamp=now, LastModifiedDate=now, LastModifiedById=actor)
+
+
+def _write_account_history(world: World, row: Row, name: str, value: Any, actor: str) -> None:
+    change = {"AccountId": row["Id"], "Field": name, "OldValue": _text(row.get(name)), "NewValue": _text(value)}
+    crm_insert(world, "AccountHistory", change, actor, row["Id"])
 
 
 def billing_insert(world: World, row: Row, event: str | None = None) -> Row:
     """Insert a Stripe object and emit its event."""
-    row.setdefault("created", world.now_us // SECOND_US)
+    row.setdefault("created", world.clock_us("stripe") // SECOND_US)
     row.setdefault("livemode", True)
     row.setdefault("metadata", {})
     world.stripe[row["object"]][row["id"]] = row
@@ -73,7 +96,7 @@ def billing_event(world: World, event: str, row: Row, previous: Row | None = Non
     if previous is not None and event.endswith(".updated"):
         data["previous_attributes"] = _snapshot(previous)
     world.stripe["event"][identifier] = {
-        "id": identifier, "object": "event", "api_version": API_VERSION, "created": world.now_us // SECOND_US,
+        "id": identifier, "object": "event", "api_version": API_VERSION, "created": world.clock_us("stripe") // SECOND_US,
         "type": event, "data": data, "livemode": True, "pending_webhooks": 0, "request": {"id": None, "idempotency_key": None},
     }  # fmt: skip
 
@@ -81,7 +104,7 @@ def billing_event(world: World, event: str, row: Row, previous: Row | None = Non
 def erp_insert(world: World, table: str, row: Row, actor: int = ERP_INTEGRATION) -> Row:
     """Insert a NetSuite row with a number of its own and stamps."""
     row_id = row.get("id") or 1000 + world.next_number(f"netsuite.{table}")
-    now = whole_seconds(world.now_us)
+    now = whole_seconds(world.clock_us("netsuite"))
     created = "datecreated" if table == "customer" else "createddate"
     full = {"id": row_id} | row | {created: now, "lastmodifieddate": now, "lastmodifiedby": actor}
     if table == "transaction":
@@ -92,7 +115,7 @@ def erp_insert(world: World, table: str, row: Row, actor: int = ERP_INTEGRATION)
 
 def erp_update(world: World, table: str, row: Row, actor: int = ERP_INTEGRATION, **changes: Any) -> None:
     """Change a NetSuite row, move its stamp, leave system notes."""
-    now = whole_seconds(world.now_us)
+    now = whole_seconds(world.clock_us("netsuite"))
     for name, value in changes.items():
         if row.get(name) != value:
             number = world.next_number("netsuite.systemnote")
@@ -110,7 +133,7 @@ def erp_delete(world: World, table: str, row: Row, kind: str) -> None:
     number = world.next_number("netsuite.deletedrecord")
     world.netsuite["deletedrecord"][number] = {
         "id": number, "recordid": row["id"], "scriptid": kind.lower(), "recordtypeid": -30, "type": kind,
-        "deleteddate": whole_seconds(world.now_us), "name": row.get("tranid") or row.get("entityid"), "deletedby": ERP_CLERK,
+        "deleteddate": whole_seconds(world.clock_us("netsuite")), "name": row.get("tranid") or row.get("entityid"), "deletedby": ERP_CLERK,
     }  # fmt: skip
 
 
@@ -119,7 +142,7 @@ def support_insert(world: World, kind: str, row: Row) -> Row:
     number = world.next_number(f"zendesk.{kind}") + {"organization": 4500, "user": 9000, "ticket": 3000}.get(
         kind, 70_000
     )
-    now = whole_seconds(world.now_us)
+    now = whole_seconds(world.clock_us("zendesk"))
     full = {"id": number} | row | {"created_at": now, "updated_at": now, "generated_timestamp": now}
     world.zendesk[kind][number] = full
     return full
@@ -127,7 +150,7 @@ def support_insert(world: World, kind: str, row: Row) -> Row:
 
 def support_update(world: World, row: Row, **changes: Any) -> None:
     """Change a Zendesk row; its generated stamp moves with it."""
-    now = whole_seconds(world.now_us)
+    now = whole_seconds(world.clock_us("zendesk"))
     row.update(changes, updated_at=now, generated_timestamp=now)
 
 

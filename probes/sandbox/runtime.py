@@ -2,11 +2,13 @@
 
 from typing import Any
 
+from probes.sandbox import executions
 from probes.sandbox.clock import SECOND_US, iso_seconds
 from probes.sandbox.randoms import flush_us, heavy_us, slowed_us
 from probes.sandbox.world import Action, Row, World
 
-QUEUES = ("orders", "invoices", "customers")
+QUEUES = ("orders", "invoices", "customers", "contracts", "telemetry")
+_BUSINESS_KEYS = ("opportunity_id", "invoice_id", "account_id", "contract_number", "meter_id")
 
 
 def open_queues(world: World) -> None:
@@ -21,7 +23,7 @@ def publish(world: World, queue: str, key: tuple[object, ...], payload: dict[str
     """Put a message into a queue."""
     number = world.rng("message", queue, *key, world.now_us).getrandbits(64)
     message: Row = {"message_id": f"msg-{number:016x}", "flow": queue, "payload": payload, "published_us": world.now_us}
-    message["key"] = payload.get("opportunity_id") or payload.get("invoice_id") or payload.get("account_id")
+    message["key"] = next((payload[name] for name in _BUSINESS_KEYS if name in payload), None)
     if world.in_history():
         world.queues[queue][message["message_id"]] = message
         world.queue_counts[queue]["publish"] += 1
@@ -36,6 +38,7 @@ def consume(world: World, message: Row, error: str | None = None) -> None:
         counts["deliver_get"] += 1
         counts["ack"] += 1
         log(world, message, "delivered" if error is None else "skipped", "ok" if error is None else "skipped", error)
+        executions.ran(world, message["flow"], message["payload"], retry_of=message.get("failed_run"))
 
 
 def dead_letter(world: World, message: Row, reason: str) -> None:
@@ -45,6 +48,19 @@ def dead_letter(world: World, message: Row, reason: str) -> None:
     world.queues[queue][message["message_id"]] = message | {"died_us": world.now_us, "reason": reason}
     world.queue_counts[queue]["publish"] += 1
     log(world, message, "dead_lettered", "failed", reason)
+    message["failed_run"] = executions.ran(
+        world, message["flow"], message["payload"], reason, message.get("failed_run")
+    )
+
+
+def reject(world: World, message: Row, error: str) -> Row:
+    """Give a message up because the target refused its document.
+
+    Returns: the failed execution.
+    """
+    world.queues[message["flow"]].pop(message["message_id"], None)
+    log(world, message, "rejected", "failed", error)
+    return executions.ran(world, message["flow"], message["payload"], error, message.get("failed_run"))
 
 
 def replay(world: World, message: Row) -> None:
@@ -62,13 +78,21 @@ def carry(world: World, message: Row, median_seconds: float, cap_seconds: float,
     delay = slowed_us(world.now_us, heavy_us(rng, median_seconds, cap_seconds), cap_seconds, zone)
     when = flush_us(world.now_us + delay, rng)
     if rng.random() < 0.08 and delay < cap_seconds * SECOND_US // 3:
-        world.at(
-            when, lambda: log(world, message, "deliver", "retry", "timeout while writing, next try at a later flush")
-        )
-        world.queue_counts[message["flow"]]["redeliver"] += 1
+        world.at(when, lambda: fail_once(world, message, "timeout while writing, next try at a later flush"))
         when = flush_us(when + heavy_us(rng, 900, cap_seconds / 3), rng)
     world.at(when, deliver)
     return when
+
+
+def fail_once(world: World, message: Row, error: str) -> None:
+    """Write down a delivery that failed and will be tried again."""
+    if world.in_history():
+        log(world, message, "deliver", "retry", error)
+        world.queue_counts[message["flow"]]["redeliver"] += 1
+        message["attempts"] = message.get("attempts", 0) + 1
+        first = message.get("failed_run")
+        run = executions.ran(world, message["flow"], message["payload"], error, first)
+        message.setdefault("failed_run", run)
 
 
 def log(world: World, message: Row, step: str, status: str, error: str | None = None) -> None:

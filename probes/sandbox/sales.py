@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
-from probes.sandbox import billing, orders
+from probes.sandbox import billing, contracts, orders, quotes
 from probes.sandbox.catalog import PRODUCTS, monthly_minor
 from probes.sandbox.clock import DAY_US, HOUR_US, MINUTE_US
 from probes.sandbox.entities import BY_CODE, ENTITIES, major
@@ -20,7 +20,8 @@ WON, LOST = "Closed Won", "Closed Lost"
 def open_deal(world: World, key: str, customer: Customer, **given: Any) -> Deal:
     """Open an opportunity with its lines.
 
-    `given`: `kind` (standard|trial|zero|test), `bill_to`, `currency`, `entities`, `collection`, `actor`; drawn where absent.
+    `given`: `kind` (standard|trial|zero|test), `bill_to`, `currency`, `entities`, `collection`, `actor`, `product` (code of
+    the first line's); drawn where absent.
     """
     rng = world.rng("deal", key)
     kind = given.get("kind", "standard")
@@ -38,13 +39,14 @@ def open_deal(world: World, key: str, customer: Customer, **given: Any) -> Deal:
         "PO_Number__c": f"PO-{year}-{number:06d}", "Revision__c": 0,
         "Bill_To__c": bill_to.id if bill_to is not customer else None,
         "Handover__c": "None" if kind in ("trial", "zero") else "Standard", "Is_Test__c": kind == "test", "OwnerId": owner,
+        "Renewed_Contract__c": None, "Trial_Outcome__c": None,
     }, given.get("actor") or owner, key)  # fmt: skip
     deal = Deal(key, row, customer, bill_to, currency, [])
     deal.collection = given.get("collection") or rng.choices(("charge_automatically", "send_invoice"), (7, 3))[0]
     worth = 0 if kind in ("trial", "zero") else 1
-    deal.lines = [
-        _line(world, rng, deal, entity, worth) for entity in given.get("entities") or _draw_entities(rng, customer)
-    ]
+    for entity in given.get("entities") or _draw_entities(rng, customer):
+        wanted = given.get("product") if not deal.lines else None
+        deal.lines.append(_line(world, rng, deal, entity, worth, wanted))
     if rng.random() < 0.4:
         deal.lines.append(_line(world, rng, deal, customer.entity.code, worth))
     row["Amount"] = major(deal.net_minor(), currency)
@@ -102,6 +104,8 @@ def move_stage(world: World, deal: Deal, stage: str) -> None:
     owner = deal.row["OwnerId"]
     crm_update(world, deal.row, owner, StageName=stage, Probability=20 + 15 * STAGES.index(stage))
     write_history(world, deal, owner)
+    if stage == "Proposal" and _is_sold(deal):
+        quotes.draw_up(world, deal)
 
 
 def win(world: World, deal: Deal, later: bool = True, actor: str | None = None, close_on: date | None = None) -> None:
@@ -116,6 +120,9 @@ def win(world: World, deal: Deal, later: bool = True, actor: str | None = None, 
     crm_update(world, row, actor, Revision__c=row["Revision__c"] + 1, **changes)
     write_history(world, deal, actor)
     world.milestone("deal_won", ("salesforce", "Opportunity", deal.id), deal.customer.entity.code)
+    if _is_sold(deal):
+        quotes.accept(world, deal)
+        contracts.sign(world, deal, lambda: billing.cancel_subscriptions(world, deal))
     orders.hand_over(world, deal)
     first = row["Revision__c"] == 1
     if first and later and world.in_history():
@@ -129,6 +136,7 @@ def lose(world: World, deal: Deal) -> None:
     if not deal.row["IsDeleted"]:
         crm_update(world, deal.row, deal.row["OwnerId"], StageName=LOST, IsClosed=True, Probability=0)
         write_history(world, deal, deal.row["OwnerId"])
+        quotes.deny(world, deal)
 
 
 def amend(world: World, deal: Deal, handed_over: bool = True) -> int:
@@ -148,6 +156,8 @@ def amend(world: World, deal: Deal, handed_over: bool = True) -> int:
     changes = {"Amount": major(deal.net_minor(), deal.currency), "Revision__c": deal.row["Revision__c"] + 1}
     crm_update(world, deal.row, deal.row["OwnerId"], **changes)
     write_history(world, deal, deal.row["OwnerId"])
+    quotes.amend(world, deal)
+    contracts.amend(world, deal)
     world.milestone("deal_amended", ("salesforce", "Opportunity", deal.id), deal.customer.entity.code)
     if handed_over:
         orders.hand_over(world, deal)
@@ -165,21 +175,35 @@ def reopen(world: World, deal: Deal) -> None:
     write_history(world, deal, deal.row["OwnerId"])
     world.milestone("deal_reopened", ("salesforce", "Opportunity", deal.id), deal.customer.entity.code)
     world.after(world.rng("rewin", deal.key).uniform(600, 3 * 3600), lambda: win(world, deal))
+    world.silent(
+        "N16",
+        "reopened",
+        ("salesforce", "Opportunity", deal.id),
+        "re-opened, won again soon",
+        deal.customer.entity.code,
+    )
 
 
 def cancel(world: World, deal: Deal) -> None:
     """Withdraw a won deal on every platform before its order deadline."""
     if not deal.won:
         return
-    deal.won = False
-    crm_update(world, deal.row, deal.row["OwnerId"], StageName=LOST, IsClosed=True, IsWon=False, Probability=0)
-    write_history(world, deal, deal.row["OwnerId"])
+    unwin(world, deal)
     subject = ("salesforce", "Opportunity", deal.id)
     world.silent(
         "N06", "withdrawn_everywhere", subject, "won, then withdrawn before its deadline", deal.customer.entity.code
     )
     orders.withdraw(world, deal)
     billing.cancel_subscriptions(world, deal)
+
+
+def unwin(world: World, deal: Deal) -> None:
+    """Take back a win in the CRM; what the others do is up to the caller."""
+    deal.won = False
+    crm_update(world, deal.row, deal.row["OwnerId"], StageName=LOST, IsClosed=True, IsWon=False, Probability=0)
+    write_history(world, deal, deal.row["OwnerId"])
+    quotes.deny(world, deal)
+    contracts.close(world, deal)
 
 
 def touch(world: World, deal: Deal) -> None:
@@ -202,6 +226,11 @@ def _plan_later(world: World, deal: Deal) -> None:
         world.at(world.now_us + heavy_us(rng, 86_400, 10 * 86_400), lambda: touch(world, deal))
 
 
+def _is_sold(deal: Deal) -> bool:
+    """Tell whether a deal is real and worth something: only then is it quoted and signed."""
+    return deal.net_minor() > 0 and not deal.row["Is_Test__c"]
+
+
 def _type(rng: random.Random, kind: str, bill_to: Customer, customer: Customer) -> str:
     if kind == "trial":
         return "Trial"
@@ -218,9 +247,9 @@ def _draw_entities(rng: random.Random, customer: Customer) -> list[str]:
     return [customer.entity.code] * rng.choice((1, 1, 1, 2))
 
 
-def _line(world: World, rng: random.Random, deal: Deal, entity: str, worth: int) -> Line:
+def _line(world: World, rng: random.Random, deal: Deal, entity: str, worth: int, code: str | None = None) -> Line:
     taken = {line.product for line in deal.lines}
-    product = rng.choice([p for p in PRODUCTS if p.code not in taken])
+    product = rng.choice([p for p in PRODUCTS if p.code not in taken and code in (None, p.code)])
     discount = rng.choice((0, 0, 0, 5, 7, 10, 15))
     monthly = monthly_minor(product, deal.currency) * (100 - discount) // 100 * worth
     quantity = rng.choice((1, 1, 2, 3, 5, 8, 10, 25))

@@ -19,13 +19,13 @@ from cryptography.hazmat.primitives.serialization import (
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.wrappers import Response
 
-from probes.sandbox.apis import control, netsuite, rabbitmq, salesforce, stripe, zendesk
+from probes.sandbox.apis import control, n8n, netsuite, rabbitmq, salesforce, stripe, zendesk
 from probes.sandbox.apis.web import Served
 from probes.sandbox.clock import Clock
 from probes.sandbox.company import Company
 
 KEY_NAME = "netsuite-private-key.pem"
-PLATFORMS = ("salesforce", "stripe", "netsuite", "zendesk", "rabbitmq", "control")
+PLATFORMS = ("salesforce", "stripe", "netsuite", "zendesk", "rabbitmq", "n8n", "control")
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def served_app(
     """
     private_pem, public_pem = _key_pair(company.data_dir, private_key_pem)
     served = Served(company, clock, base_url.rstrip("/"), public_pem)
-    modules = (salesforce, stripe, netsuite, zendesk, rabbitmq, control)
+    modules = (salesforce, stripe, netsuite, zendesk, rabbitmq, n8n, control)
     mounts = {f"/{name}": module.app(served) for name, module in zip(PLATFORMS, modules, strict=True)}
     return App(served, private_pem, DispatcherMiddleware(Response("no such platform\n", status=404), mounts))
 

@@ -34,7 +34,12 @@ class Customer:
     billed_through: "Customer | None" = None
     erp_block: Entry | None = None  # the journal entry of the fault that keeps it out of the ERP
     erp_stale: Entry | None = None  # the journal entry of the fault that keeps its attributes from the ERP
+    billing_stale: Entry | None = None  # the same for billing
+    scope_blocks: dict[str, Entry] = field(default_factory=dict)  # entity code -> what keeps it out of that one only
     blocked: list[Action] = field(default_factory=list)
+    parent: "Customer | None" = None  # who owns it, by the CRM
+    failing: set[str] = field(default_factory=set)  # invoices whose payment has failed for good
+    plan: dict[str, Any] = field(default_factory=dict)  # how which step shall fail
 
     @property
     def id(self) -> str:
@@ -76,6 +81,9 @@ class Deal:
     subscriptions: dict[str, "Subscription"] = field(default_factory=dict)
     plan: dict[str, Any] = field(default_factory=dict)  # how which step shall fail
     missing: dict[str, Entry] = field(default_factory=dict)  # entity code -> truth about its missing order
+    quote: Row | None = None
+    contract: Row | None = None
+    schedules: dict[str, Row] = field(default_factory=dict)  # entity code -> revenue plan
 
     @property
     def id(self) -> str:
@@ -102,6 +110,8 @@ class Subscription:
     entity: Entity
     cycle: int = 0
     live: bool = True
+    entitlement: Row | None = None
+    plan: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -142,6 +152,7 @@ class World:
     stripe: Tables = field(default_factory=lambda: defaultdict(dict))
     netsuite: Tables = field(default_factory=lambda: defaultdict(dict))
     zendesk: Tables = field(default_factory=lambda: defaultdict(dict))
+    n8n: Tables = field(default_factory=lambda: defaultdict(dict))
     queues: dict[str, dict[str, Row]] = field(default_factory=dict)  # queue -> message id -> message
     queue_counts: dict[str, dict[str, int]] = field(default_factory=dict)
     log: list[Row] = field(default_factory=list)
@@ -151,8 +162,10 @@ class World:
     resellers: list[Customer] = field(default_factory=list)
     deals: dict[str, Deal] = field(default_factory=dict)
     invoices: dict[str, Invoice] = field(default_factory=dict)
-    summaries: dict[str, list[Any]] = field(default_factory=dict)
+    nights: dict[str, Any] = field(default_factory=dict)  # entity and business day -> its batch
     repairs: dict[int, Action] = field(default_factory=dict)  # journal entry id -> what mends it
+    skews_us: dict[str, int] = field(default_factory=dict)  # platform -> by how much its clock is ahead
+    products: list[Any] = field(default_factory=list)  # launched since the beginning, beside the catalogue
     counters: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     _agenda: list[tuple[int, int, Action]] = field(default_factory=list)
     _sequence: int = 0
@@ -188,6 +201,10 @@ class World:
     def in_history(self) -> bool:
         """Tell whether the observed history has begun; before it the opening stock is laid out silently."""
         return self.now_us >= self.history_from_us
+
+    def clock_us(self, platform: str) -> int:
+        """Return what a platform's own clock shows."""
+        return self.now_us + self.skews_us.get(platform, 0)
 
     def today(self, entity: Entity) -> date:
         """Return the business date in an entity's zone."""

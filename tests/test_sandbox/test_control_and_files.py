@@ -68,7 +68,7 @@ def test_the_integration_log_grows_and_the_account_export_is_whole(tmp_path: Pat
     lines = [json.loads(line) for line in (tmp_path / "integration-log.jsonl").read_text().splitlines()]
     assert {"at", "message_id", "flow", "key", "step", "status"} <= set(lines[0])
     assert [line["at"] for line in lines] == sorted(line["at"] for line in lines)
-    assert {line["flow"] for line in lines} == {"orders", "invoices", "customers"}
+    assert {line["flow"] for line in lines} >= {"orders", "invoices", "customers"}
     company.advance_to(START_AT + timedelta(days=1))
     assert len((tmp_path / "integration-log.jsonl").read_text().splitlines()) > len(lines)
     with (tmp_path / "crm-accounts.csv").open(encoding="utf-8", newline="") as file:

@@ -102,7 +102,7 @@ def test_a_payment_of_a_lost_invoice_is_a_consequence_in_the_journal(app: App, c
     later(company, app, 24 * 45)
     consequences = [e for e in company.journal.entries if e.cause == entry.id]
     assert consequences
-    assert all(e.object == "invoice_payment" for e in consequences)
+    assert all(e.object == "payment_intent" for e in consequences)
     assert sum(e.money_minor or 0 for e in consequences) == entry.money_minor
     repair(company.world, entry_id=entry.id)
     assert all(e.repaired_us is not None for e in company.journal.entries if e.cause == entry.id)
@@ -372,5 +372,6 @@ def test_the_demo_has_old_failures_and_one_order_about_to_become_late() -> None:
     open_faults = {entry.fault for entry in company.journal.open_entries()}
     assert {"O01", "I01", "M03", "I02", "E01"} <= open_faults
     soon = [e for e in of(company, "O01") if e.due_us and e.due_us > company.start_us]
-    assert [(e.due_us or 0) - company.start_us for e in soon] == [75 * SECOND_US]
+    assert len(soon) == 1
+    assert 30 * SECOND_US <= (soon[0].due_us or 0) - company.start_us <= 90 * SECOND_US
     assert {e.entity for e in company.journal.open_entries()} <= set(BY_CODE)

@@ -97,12 +97,13 @@ def test_lists_page_and_find_by_external_id(web: httpx.Client, company: Company)
 
 def test_queues_are_listed_bare_and_paged(web: httpx.Client) -> None:
     bare = web.get("/rabbitmq/api/queues", auth=MONITOR).json()
-    names = {"orders", "invoices", "customers", "orders.dlq", "invoices.dlq", "customers.dlq"}
+    flows = ("orders", "invoices", "customers", "contracts", "telemetry")
+    names = {*flows, *(f"{flow}.dlq" for flow in flows)}
     assert {queue["name"] for queue in bare} == names
     paged = web.get(
         "/rabbitmq/api/queues", params={"page": 1, "page_size": 4, "columns": "name,messages"}, auth=MONITOR
     ).json()
-    assert (paged["item_count"], paged["page_count"], paged["total_count"]) == (4, 2, 6)
+    assert (paged["item_count"], paged["page_count"], paged["total_count"]) == (4, 3, 10)
     assert set(paged["items"][0]) == {"name", "messages"}
     assert web.get("/rabbitmq/api/queues/%2F/none", auth=MONITOR).json() == {
         "error": "Object Not Found",

@@ -84,7 +84,12 @@ def late_customers(world: World) -> Iterator[str]:
     in_erp = {clean(row["entityid"]).upper(): row for row in booked_rows}
     for account in world.salesforce["Account"].values():
         due_us = account["CreatedDate"] + 24 * HOUR_US
-        if account["Is_Test__c"] or account["Billed_Through_Parent__c"] or due_us > world.now_us:
+        if (
+            account["Is_Test__c"]
+            or account["Billed_Through_Parent__c"]
+            or account["IsDeleted"]
+            or due_us > world.now_us
+        ):
             continue
         key = account["Id"]
         billed, supported, booked = in_billing.get(key), in_support.get(key), in_erp.get(account["AccountNumber"])
@@ -105,7 +110,7 @@ def late_subscriptions(world: World) -> Iterator[str]:
     histories = _by_deal(world, "OpportunityHistory")
     for deal in world.salesforce["Opportunity"].values():
         spans = [span for span in won_spans(histories[deal["Id"]]) if span[0] >= world.history_from_us]
-        if deal["Is_Test__c"] or not spans or deal["IsDeleted"]:
+        if deal["Is_Test__c"] or not spans or deal["IsDeleted"] or deal.get("Renewed_Contract__c"):
             continue
         due_us = spans[0][0] + HOUR_US
         if (

@@ -27,7 +27,11 @@ _ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _RECORD_TYPES = {
     "customer": ("customer", None), "salesorder": ("transaction", "SalesOrd"), "invoice": ("transaction", "CustInvc"),
     "customerpayment": ("transaction", "CustPymt"), "creditmemo": ("transaction", "CustCred"),
-    "journalentry": ("transaction", "Journal"), "subsidiary": ("subsidiary", None), "currency": ("currency", None),
+    "journalentry": ("transaction", "Journal"), "itemfulfillment": ("transaction", "ItemShip"),
+    "customerrefund": ("transaction", "CustRfnd"), "revenuearrangement": ("transaction", "RevArrng"),
+    "revenueplan": ("revenueplan", None), "item": ("item", None), "serviceitem": ("item", None),
+    "salestaxitem": ("salestaxitem", None), "account": ("account", None), "department": ("department", None),
+    "accountingperiod": ("accountingperiod", None), "subsidiary": ("subsidiary", None), "currency": ("currency", None),
 }  # fmt: skip
 _TITLES = {400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 429: "Too Many Requests"}
 

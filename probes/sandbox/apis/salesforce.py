@@ -224,7 +224,7 @@ def _deleted(served: Served, request: Request, version: str, kind: str) -> Respo
         raise soql.RefusedError("INVALID_REPLICATION_DATE", "startDate is more than 15 days ago")
     gone = [
         row
-        for row in served.world.salesforce[soql.canonical_kind(kind)].values()
+        for row in (*served.world.salesforce[soql.canonical_kind(kind)].values(), *_purged(served, kind))
         if row["IsDeleted"] and start <= row["SystemModstamp"] < end
     ]
     shown = [
@@ -235,6 +235,11 @@ def _deleted(served: Served, request: Request, version: str, kind: str) -> Respo
     return answer(
         {"deletedRecords": shown} | {n: soql.rendered("Account", "SystemModstamp", v) for n, v in stamps.items()}
     )
+
+
+def _purged(served: Served, kind: str) -> list[Row]:
+    """List what was deleted for good: only the deletion log still knows it."""
+    return [row for row in served.world.salesforce["_deleted"].values() if row["kind"].lower() == kind.lower()]
 
 
 def _updated(served: Served, request: Request, version: str, kind: str) -> Response:

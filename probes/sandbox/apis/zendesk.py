@@ -31,6 +31,8 @@ def app(served: Served) -> Callable[..., Any]:
         ("incremental/<kind>/cursor", _guarded(_cursor_export, export=True)),
         ("incremental/<kind>", _guarded(_time_export, export=True)),
         ("<kind>/search", _guarded(_by_external_id)),
+        ("tickets/<int:row_id>/audits", _guarded(_audits)),
+        ("ticket_audits", _guarded(_audits)),
         ("<kind>/<int:row_id>", _guarded(_one)),
         ("<kind>", _guarded(_list)),
     ]
@@ -164,6 +166,13 @@ def _time_export(served: Served, request: Request, kind: str) -> Response:
         kind: [shown(row, f"{here}#{row['id']}") for row in page], "count": len(page), "end_time": end,
         "next_page": None if done else f"{here}?start_time={end}&per_page={size}", "end_of_stream": done,
     })  # fmt: skip
+
+
+def _audits(served: Served, request: Request, row_id: int | None = None) -> Response:
+    """List who changed what, of one ticket or of all."""
+    rows = [row for row in served.world.zendesk["audit"].values() if row_id in (None, row["ticket_id"])]
+    here = f"{served.base_url}/zendesk/api/v2/{f'tickets/{row_id}/audits' if row_id else 'ticket_audits'}.json"
+    return _pages(request, rows, "audits", here)
 
 
 def _list(served: Served, request: Request, kind: str) -> Response:

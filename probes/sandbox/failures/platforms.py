@@ -1,12 +1,10 @@
 """How do the platforms themselves fail? Down, limited, blind; the APIs read these conditions at every request."""
 
-from typing import Any
-
 from probes.sandbox.entities import BY_CODE
+from probes.sandbox.failures.spec import Fault, Given, fault, one_of
 from probes.sandbox.journal import Entry
 from probes.sandbox.world import Row, World
 
-Given = dict[str, Any]
 _PLATFORMS = ("salesforce", "stripe", "netsuite", "zendesk", "rabbitmq")
 _DOWN = ("503", "500", "502", "cut", "timeout")
 
@@ -14,8 +12,8 @@ _DOWN = ("503", "500", "502", "cut", "timeout")
 def down(world: World, key: str, given: Given) -> None:
     """P01."""
     rng = world.rng("down", key)
-    name = _one_of("platform", given.get("platform") or rng.choice(_PLATFORMS[:4]), _PLATFORMS)
-    variant = _one_of("variant", str(given.get("variant") or rng.choice(_DOWN[:1] + _DOWN[3:])), _DOWN)
+    name = one_of("platform", given.get("platform") or rng.choice(_PLATFORMS[:4]), _PLATFORMS)
+    variant = one_of("variant", str(given.get("variant") or rng.choice(_DOWN[:1] + _DOWN[3:])), _DOWN)
     condition: Row = {"kind": "down", "variant": variant, "hang_seconds": float(given.get("hang_seconds", 30))}
     _ail(world, "P01", name, condition, "platform_down", f"answers {variant}", given)
 
@@ -24,9 +22,9 @@ def limited(world: World, key: str, given: Given) -> None:
     """P03."""
     limited_platforms = ("salesforce", "stripe", "netsuite", "zendesk")
     rng = world.rng("limited", key)
-    variant = _one_of("variant", str(given.get("variant") or "429"), ("429", "quota"))
+    variant = one_of("variant", str(given.get("variant") or "429"), ("429", "quota"))
     if variant == "quota":
-        _one_of("platform", given.get("platform", "salesforce"), ("salesforce",))
+        one_of("platform", given.get("platform", "salesforce"), ("salesforce",))
         condition: Row = {"kind": "quota", "used": 90_000, "per_call": 50}
         _ail(
             world,
@@ -38,21 +36,21 @@ def limited(world: World, key: str, given: Given) -> None:
             given,
         )
         return
-    name = _one_of("platform", given.get("platform") or rng.choice(limited_platforms), limited_platforms)
+    name = one_of("platform", given.get("platform") or rng.choice(limited_platforms), limited_platforms)
     condition = {"kind": "rate_limited"} | ({"remaining": int(given["calls"])} if "calls" in given else {})
     _ail(world, "P03", name, condition, "rate_limited", "refuses calls over its limit", given)
 
 
 def blind(world: World, key: str, given: Given) -> None:
     """P11: an entity (default NW-US in the ERP), or a field as `Object.field`."""
-    name = _one_of("platform", given.get("platform", "netsuite"), ("salesforce", "stripe", "netsuite"))
+    name = one_of("platform", given.get("platform", "netsuite"), ("salesforce", "stripe", "netsuite"))
     if "field" in given:
         condition: Row = {"kind": "blind", "field": str(given["field"])}
         if str(given["field"]).count(".") != 1:
             raise ValueError("field must read Object.field, for instance transaction.foreigntotal")
         note = f"cannot see {given['field']}"
     else:
-        entity = _one_of("entity", given.get("entity", "NW-US"), tuple(BY_CODE))
+        entity = one_of("entity", given.get("entity", "NW-US"), tuple(BY_CODE))
         condition, note = {"kind": "blind", "entity": entity}, f"cannot see {entity}"
     _ail(world, "P11", name, condition, "not_visible", note, given)
 
@@ -79,7 +77,13 @@ def _ail(world: World, fault: str, platform: str, condition: Row, kind: str, not
     return entry
 
 
-def _one_of(name: str, value: str, options: tuple[str, ...]) -> str:
-    if value not in options:
-        raise ValueError(f"{name} {value!r} is not possible here: use one of {', '.join(options)}")
-    return value
+FAULTS: dict[str, Fault] = {
+    "P01": fault("a platform is down", "platform_down: platform", down, "platform", "variant", "seconds", "hang_seconds"),
+    "P03": fault(
+        "calls are refused or a quota runs out", "rate_limited or quota_exhausting: platform", limited,
+        "platform", "variant", "seconds", "calls",
+    ),
+    "P11": fault(
+        "the probe loses sight of an entity or field", "not_visible: platform", blind, "platform", "entity", "field", "seconds",
+    ),
+}  # fmt: skip

@@ -1,16 +1,14 @@
 """What looks like a failure and is none? Rounding, flight, withdrawal, archives, bulk loads, several ids."""
 
 from datetime import timedelta
-from typing import Any
 
 from probes.sandbox import customers, orders, sales, truth
 from probes.sandbox.clock import DAY_US, HOUR_US, SECOND_US
 from probes.sandbox.entities import major
-from probes.sandbox.faults_business import entity_for, established, fresh_deal, fresh_invoice
+from probes.sandbox.failures.spec import Fault, Given, fault
+from probes.sandbox.failures.victims import entity_for, established, fresh_deal, fresh_invoice
 from probes.sandbox.records import LOADER, crm_update
 from probes.sandbox.world import Deal, Row, World
-
-Given = dict[str, Any]
 
 
 def rounding(world: World, key: str, given: Given) -> None:
@@ -128,3 +126,15 @@ def several_ids(world: World, key: str, given: Given) -> None:
         )
     else:
         raise ValueError(f"variant {variant!r} of N13 is unknown: use reseller, child or currency")
+
+
+FAULTS: dict[str, Fault] = {
+    "N01": fault("tax differs by one minor unit of rounding", "silent", rounding, "entity"),
+    "N02": fault("a document is in flight until just before its deadline", "silent", in_flight, "entity", "flow"),
+    "N06": fault("a deal is withdrawn everywhere, a test, or of zero value", "silent", withdrawn, "entity", "variant"),
+    "N07": fault("documents of past years are there", "silent", archive, "entity"),
+    "N08": fault("one actor loads `size` old deals, orders follow hours later", "silent", bulk_load, "entity", "size"),
+    "N13": fault(
+        "several ids, a reseller deal, a child billed by its parent", "silent", several_ids, "entity", "variant"
+    ),
+}
