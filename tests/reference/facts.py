@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 
 from probes.record import Record, digest, encode_record, key
 
+from .deadlines import Calendars
+
 Ident = tuple[str, str, str]
 """(platform, kind, external id)."""
 
@@ -158,6 +160,7 @@ class Facts:
     entities: dict[str, int | None] = field(default_factory=dict)
     not_posted: set[tuple[str, str]] = field(default_factory=set)
     lookups: dict[tuple[str, str, Ident], tuple[int, bool]] = field(default_factory=dict)
+    calendars: Calendars = field(default_factory=Calendars)
 
     def __post_init__(self) -> None:
         self.documents = _documents(self.observations)

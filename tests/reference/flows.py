@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from probes.record import Record
 
+from . import deadlines
 from .customers import Customers
 from .facts import Document, Facts
-from .verdict import DAY, HOUR, NEVER, Reached, Subject
+from .verdict import HOUR, Reached, Subject
 
 Needs = list[tuple[str, tuple[str, ...]]]
 
@@ -32,7 +33,7 @@ class Step:
     milestones: tuple[str, ...]
     refused: tuple[str, ...]
     after: str
-    within_us: int
+    within: str
     grace_us: int = 0
     parts: bool = False
     one_only: bool = False
@@ -41,8 +42,8 @@ class Step:
 
 
 ORDERED = Step(
-    "ordered", Hop("fulfils", "erp", ("order",)), ("created",), ("draft", "rejected", "cancelled"), "won", 4 * HOUR, 20 * HOUR,
-    parts=True, by_revision=True, agree=("currency", "net"),
+    "ordered", Hop("fulfils", "erp", ("order",)), ("created",), ("draft", "rejected", "cancelled"), "won",
+    "4h, or window + 1h where batched", 20 * HOUR, parts=True, by_revision=True, agree=("currency", "net"),
 )  # fmt: skip
 ACTIVATED = Step(
     "activated",
@@ -50,12 +51,12 @@ ACTIVATED = Step(
     ("activated", "created"),
     ("draft",),
     "won",
-    HOUR,
+    "1h, or window + 1h where batched",
     3 * HOUR,
 )
 POSTED = Step(
     "posted", Hop("posts", "erp", ("invoice", "credit_note", "journal_entry")), ("posted", "created"),
-    ("draft", "pending", "rejected", "cancelled", "voided"), "finalised", DAY, one_only=True,
+    ("draft", "pending", "rejected", "cancelled", "voided"), "finalised", "later of 24h and window + 1h", one_only=True,
     agree=("customer", "entity", "currency", "net", "tax", "gross"),
 )  # fmt: skip
 TOLERANCE = {"tax": 1, "gross": 1}
@@ -175,6 +176,8 @@ def _own_amount(step: Step, s: Subject, name: str) -> int | None:
     return s.money if step.parts and name == "net" else s.anchor.head.amounts.get(name)
 
 
-def due(start_us: int, within_us: int) -> int:
-    """Return when something is due."""
-    return NEVER if start_us == NEVER else start_us + within_us
+def due(facts: Facts, step: Step, s: Subject, name: str, within: str) -> int:
+    """Return when a step or an SLI of a subject is due."""
+    return deadlines.due(
+        facts.calendars.deadlines.get(name, within), s.start[1], s.entity, step.hop.role, facts.calendars
+    )

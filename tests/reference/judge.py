@@ -11,7 +11,7 @@ from .customers import ROLE, Customers, intervals, sorted_by_birth
 from .facts import Facts
 from .flows import ACTIVATED, ORDERED, POSTED, Needs, Step, differences, due, reach
 from .subjects import deals, invoices
-from .verdict import DAY, NEVER, Reached, Subject, Verdicts, corrected, decide
+from .verdict import NEVER, Reached, Subject, Verdicts, corrected, decide
 
 STATE = {"good": "done", "bad": "lost", "blind": "blind", "pending": "waiting", "excluded": "excluded"}
 
@@ -22,14 +22,16 @@ class Flow:
 
     name: str
     step: Step
-    slis: tuple[tuple[str, int, bool], ...]
+    slis: tuple[tuple[str, str, bool], ...]
 
 
 QUOTE_TO_ORDER = Flow(
-    "quote_to_order", ORDERED, (("order_latency", ORDERED.within_us, False), ("order_completion", DAY, True))
+    "quote_to_order",
+    ORDERED,
+    (("order_latency", ORDERED.within, False), ("order_completion", "later of 24h and window + 1h", True)),
 )
-ACTIVATION = Flow("subscription_activation", ACTIVATED, (("subscription_activation", ACTIVATED.within_us, False),))
-INVOICE_TO_CASH = Flow("invoice_to_cash", POSTED, (("invoice_sync_success", DAY, True),))
+ACTIVATION = Flow("subscription_activation", ACTIVATED, (("subscription_activation", ACTIVATED.within, False),))
+INVOICE_TO_CASH = Flow("invoice_to_cash", POSTED, (("invoice_sync_success", POSTED.within, True),))
 _DEAL: Needs = [("crm", ("opportunity",)), ("crm", ("opportunity_change",))]
 NEEDS: dict[str, Needs] = {
     "quote_to_order": [*_DEAL, ("crm", ("opportunity_line",)), ("erp", ("order",))],
@@ -57,7 +59,7 @@ def judge(facts: Facts) -> Verdicts:
 
 def _step(facts: Facts, flow: Flow, s: Subject, out: Verdicts, customers: Customers) -> None:
     step, streams = flow.step, facts.streams_of(flow.step.hop.role, *flow.step.hop.kinds)
-    due_us = due(s.start[1], step.within_us)
+    due_us = due(facts, step, s, step.name, step.within)
     r = reach(facts, step, s)
     watermark = _seen(facts, flow)
     outcome, reason = decide(facts, s, r, s.start[1], due_us, streams, watermark)
@@ -117,11 +119,11 @@ def _seen(facts: Facts, flow: Flow) -> int | None:
 
 
 def _event(
-    facts: Facts, flow: Flow, s: Subject, name: str, within: int, agree: bool, out: Verdicts, customers: Customers
+    facts: Facts, flow: Flow, s: Subject, name: str, within: str, agree: bool, out: Verdicts, customers: Customers
 ) -> None:
     step = flow.step
     streams = facts.streams_of(step.hop.role, *step.hop.kinds)
-    start, due_us = s.start[1], due(s.start[1], within)
+    start, due_us = s.start[1], due(facts, step, s, name, within)
     r = reach(facts, step, s, due_us)
     outcome, reason = decide(facts, s, r, start, due_us, streams, _seen(facts, flow))
     if agree and outcome == "good" and s.superseded_us > due_us:  # else the record shows the revision in force

@@ -26,6 +26,7 @@ from metrics.touching import Toucher, note
 from probes.clock import DAY, MINUTE, to_us
 from probes.probe import Page
 from probes.record import BadRow, Record, Sample
+from tests.reference.deadlines import Calendars
 from tests.reference.facts import Facts, Ident, Observation, Stream
 
 T0 = to_us(datetime(2026, 11, 2, tzinfo=UTC))
@@ -72,6 +73,7 @@ class World:
     streams: dict[tuple[str, str], Stream] = field(default_factory=dict)
     lookups: dict[tuple[str, str, Ident], tuple[int, bool]] = field(default_factory=dict)
     decisions: list[tuple[int, str, Ident, Ident]] = field(default_factory=list)
+    calendars: Calendars = field(default_factory=Calendars)
     toucher: Toucher = field(init=False)
 
     def __post_init__(self) -> None:
@@ -165,8 +167,9 @@ class World:
         }
         roles = {name: p.roles for name, p in self.model.platforms.items()}
         return Facts(
-            roles, list(self.streams.values()), self.observations, entities, refused, self.lookups, self.decisions
-        )
+            roles, list(self.streams.values()), self.observations, entities, refused, self.lookups, self.decisions,
+            calendars=self.calendars,
+        )  # fmt: skip
 
     def rows(self, name: str) -> list[dict[str, Any]]:
         """Return a table's rows."""
