@@ -85,7 +85,8 @@ def look(store: Store, model: Model, wanted: Sequence[Common], now_us: int) -> O
             facts[spec.key] = (spec, rule.read(conn, model, spec, now_us))
         loading = sight.first_load(conn, sight.read(conn), now_us)
     for spec, known in facts.values():
-        found.extend(rules()[spec.rule].find(known, spec, now_us))
+        rule = rules()[spec.rule]
+        found.extend(replace(f, advice=rule.ADVICE) for f in rule.find(known, spec, now_us))
 
     def blind(alert: Alert) -> str | None:
         if alert.spec not in facts:

@@ -57,6 +57,7 @@ class Finding:
     """A condition that is true now. `as_of_us`: how far the facts behind it reach. `provisional` ones notify nobody.
 
     `caused_by`: platforms whose being down would explain it; while one of them has an alert of its own, that one speaks.
+    `advice`: what whoever is told can do about it.
     """
 
     fingerprint: str
@@ -71,6 +72,7 @@ class Finding:
     details: tuple[tuple[str, str], ...] = ()
     provisional: bool = False
     caused_by: tuple[str, ...] = ()
+    advice: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,7 @@ class Facts:
     who: str | None = None
     comment: str | None = None
     note: str | None = None
+    advice: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +185,7 @@ def facts_of(finding: Finding, now_us: int) -> Facts:
         lost=money(members, lost=True),
         first=first_of(members),
         details=finding.details,
+        advice=finding.advice,
     )
 
 

@@ -25,8 +25,9 @@ _VERBS = {
     "released": "Still open",
     "resolved": "Resolved",
     "acknowledged": "Taken on",
-    "digest": "Several at once",
 }
+_QUIET = ("resolved", "acknowledged")
+"""Nobody needs to do anything about these, so they say neither money in their headline nor what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,7 @@ def compose(kind: str, facts: Facts, *, key: str, alert: str, episode: int, publ
         kind=kind,
         severity=facts.severity,
         subject=clean(f"[Tieout] {facts.title}", 200),
-        headline=clean(f"{_VERBS[kind]}: {facts.title}", 240),
+        headline=clean(sentence(kind, facts), 240),
         lines=tuple(_lines(kind, facts)),
         links=tuple((label, address(url)) for label, url in links if url.startswith(("http://", "https://"))),
         at_us=facts.at_us,
@@ -102,11 +103,12 @@ def compose(kind: str, facts: Facts, *, key: str, alert: str, episode: int, publ
 
 
 def sentence(kind: str, facts: Facts) -> str:
-    """Return one plain line for lists and terminals."""
-    parts = [f"{_VERBS.get(kind, kind)}: {clean(facts.title, 200)}"]
-    if facts.documents:
+    """Return one plain line for headlines, lists and terminals: what happened, and while it is open what it is worth."""
+    title = clean(facts.title, 200)
+    parts = [title if kind == "digest" else f"{_VERBS.get(kind, kind)}: {title}"]
+    if facts.documents and kind not in _QUIET:
         parts.append(_count(facts.documents, "document"))
-    if facts.late or facts.lost:
+    if (facts.late or facts.lost) and kind not in _QUIET:
         parts.append(_money_line(facts))
     return ", ".join(parts)
 
@@ -123,6 +125,8 @@ def _lines(kind: str, facts: Facts) -> list[tuple[str, str]]:
     rows += [(clean(label, 40), clean(text, TEXT_LENGTH)) for label, text in facts.details]
     if facts.scope.owner:
         rows.append(("Owner", clean(facts.scope.owner)))
+    if facts.advice and kind not in _QUIET:
+        rows.append(("What to do", clean(facts.advice, TEXT_LENGTH)))
     rows += _time_lines(kind, facts)
     return rows
 

@@ -51,6 +51,7 @@ class AlertView:
     lost: dict[str, int]
     first: Member | None
     details: tuple[tuple[str, str], ...]
+    advice: str | None
     as_of_us: int | None
 
 
@@ -190,6 +191,7 @@ def view_of(a: Alert) -> AlertView:
         lost=dict(f.lost),
         first=f.first,
         details=f.details,
+        advice=f.advice,
         as_of_us=f.as_of_us,
     )
 

@@ -136,11 +136,11 @@ def digest_facts(items: Sequence[Item], now_us: int) -> Facts:
     worst = sorted(items, key=lambda i: (i.kind == "resolved", SEVERITIES.index(i.alert.severity), i.alert.since_us))
     shares = {(m.key, m.entity): m for i in items for m in i.members}
     documents = list(shares.values())
-    lines = [(f"{i.alert.severity} {n}", sentence(i.kind, i.facts)) for n, i in enumerate(worst[:DIGEST_LINES], 1)]
+    lines = [(f"{i.alert.severity} {n}", _line(i)) for n, i in enumerate(worst[:DIGEST_LINES], 1)]
     if len(items) > DIGEST_LINES:
         lines.append(("And", f"{len(items) - DIGEST_LINES:,} more in the list of alerts"))
     return Facts(
-        title=f"{len(items):,} alerts at once: {len(items) - over:,} open, {over:,} resolved",
+        title=f"{len(items):,} alerts at once" + (f", {over:,} of them resolved" if over else ""),
         severity=_severity(worst),
         rule="digest",
         scope=Scope(),
@@ -155,6 +155,11 @@ def digest_facts(items: Sequence[Item], now_us: int) -> Facts:
         first=first_of(documents),
         details=tuple(lines),
     )
+
+
+def _line(i: Item) -> str:
+    owner = i.facts.scope.owner
+    return sentence(i.kind, i.facts) + (f"; owner {owner}" if owner and i.kind != "resolved" else "")
 
 
 def _severity(worst: Sequence[Item]) -> Severity:

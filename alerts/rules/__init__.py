@@ -1,7 +1,7 @@
 """Which rules there are, and the one shape they share: one file per rule, found in this folder.
 
-A rule module has `Spec` (its keys in tieout.yaml), `TIMING`, `defaults(model)` (what it proposes when no rules are
-configured), `problems(spec, model)`, `read(conn, model, spec, now_us)` (the facts it needs), the pure
+A rule module has `Spec` (its keys in tieout.yaml), `TIMING`, `ADVICE` (what whoever is told can do), `defaults(model)` (what it
+proposes when no rules are configured), `problems(spec, model)`, `read(conn, model, spec, now_us)` (the facts it needs), the pure
 `find(facts, spec, now_us)` and `blind(facts, spec, alert, now_us)`: why an alert of its own cannot be verified to be over.
 """
 
@@ -19,7 +19,7 @@ from alerts.findings import Alert, Finding, Timing
 from alerts.spec import Common
 from metrics.definitions import Model
 
-_PARTS = ("Spec", "TIMING", "defaults", "problems", "read", "find", "blind")
+_PARTS = ("Spec", "TIMING", "ADVICE", "defaults", "problems", "read", "find", "blind")
 
 
 class Rule(Protocol):
@@ -27,6 +27,7 @@ class Rule(Protocol):
 
     Spec: type[Common]
     TIMING: Timing
+    ADVICE: str
 
     def defaults(self, model: Model) -> Sequence[Common]: ...
 

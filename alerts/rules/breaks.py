@@ -20,6 +20,10 @@ from metrics.sight import View
 from metrics.tables import BreakRow, Crosswalk, RecordRow, StreamRow, table
 
 TIMING = Timing()
+ADVICE = (
+    "Compare the two records, correct the side that does not own the value, and leave the rest: it closes when "
+    "both are seen to agree."
+)
 TOLD_AS_OVERDUE = ("missing_in_target", "stale_revision")
 """Kinds of an absent counterpart, which overdue_document tells at the deadline."""
 

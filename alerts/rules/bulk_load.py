@@ -20,6 +20,9 @@ from metrics.tables import Burst, RecordRow, StreamRow, table
 from probes.clock import DAY
 
 TIMING = Timing()
+ADVICE = (
+    "Ask whose load it was. If it was meant, nothing needs doing; if not, stop it before the integrations carry it on."
+)
 REMEMBERED_US = DAY
 
 _BURST, _RECORD, _STREAM = table(Burst), table(RecordRow), table(StreamRow)

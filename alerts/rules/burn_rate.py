@@ -25,6 +25,10 @@ from metrics.sli import BurnRates, burn
 from probes.clock import DAY, MINUTE, duration_text
 
 TIMING = Timing(keep_firing_us=15 * MINUTE)
+ADVICE = (
+    "Work through the documents behind it, the longest overdue first; if they have one cause, mend that before "
+    "sending any again."
+)
 PERIOD_US = 30 * DAY
 SHORTEST_US = 5 * MINUTE
 

@@ -15,6 +15,9 @@ from metrics.definitions import Model
 from probes.clock import DAY, HOUR, duration_us
 
 TIMING = Timing()
+ADVICE = (
+    "Mend the channel's address or credentials, then try it with a test message; until then nobody is told through it."
+)
 REMEMBERED_US = DAY
 FRESH_US = HOUR
 

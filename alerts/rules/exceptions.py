@@ -16,6 +16,10 @@ from metrics.definitions import Model
 from metrics.tables import Crosswalk, ExceptionRow, RecordRow, StreamRow, table
 
 TIMING = Timing()
+ADVICE = (
+    "Read the message, mend its cause where the record came from, then replay it: it closes when it is no longer "
+    "seen there."
+)
 
 _EXCEPTION, _RECORD = table(ExceptionRow), table(RecordRow)
 _STREAM, _CROSSWALK = table(StreamRow), table(Crosswalk)

@@ -22,6 +22,10 @@ from metrics.filters import Filters
 from metrics.risk import LateDocument, late
 
 TIMING = Timing()
+ADVICE = (
+    "Look for the record in the target under its other numbers; if it is not there, find where it stopped and "
+    "send it again. It closes when it is seen there."
+)
 
 
 class Spec(Common):

@@ -18,6 +18,10 @@ from probes.clock import MINUTE, iso
 from probes.errors import PERMANENT
 
 TIMING = Timing(keep_firing_us=2 * MINUTE)
+ADVICE = (
+    "See whether the platform is up and our credentials still hold (`tieout check`). Until it is read, its "
+    "figures are blind, not bad."
+)
 
 
 class Spec(Common):

@@ -20,6 +20,9 @@ from metrics.sli import Figure, figures
 from probes.clock import MINUTE
 
 TIMING = Timing(keep_firing_us=15 * MINUTE)
+ADVICE = (
+    "Open the SLI and see where it is worst, by entity, platform and reason; the records behind it are listed there."
+)
 _NO_DATA = "no_data"
 
 

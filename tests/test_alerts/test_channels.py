@@ -123,7 +123,7 @@ def test_mail_arrives_at_every_recipient(smtp_sink: SmtpSink, message: Message) 
     assert got.recipients == ("a@example.org", "b@example.org")
     assert got.sender == "t@example.org"
     assert got.message["Subject"] == "[Tieout] Overdue: order in the ERP (NW-DE)"
-    assert got.text.startswith("New: Overdue: order in the ERP (NW-DE)\n")
+    assert got.text.startswith("New: Overdue: order in the ERP (NW-DE), 1 document, €1,200.00 lost\n")
 
 
 @pytest.mark.parametrize(

@@ -88,6 +88,7 @@ def test_a_won_order_that_never_reaches_the_erp_is_told_at_its_deadline_and_over
     assert (alert.first.external_id, alert.first.link) == ("006A", "https://crm.example/opportunity/006A")
     text = smtp_sink.mails[0].text
     assert "€1,200.00 lost" in text
+    assert "What to do:" in text
     assert f"https://tieout.example/alerts?alert={alert.id}" in text
     assert "https://crm.example/opportunity/006A" in text
 
@@ -95,7 +96,7 @@ def test_a_won_order_that_never_reaches_the_erp_is_told_at_its_deadline_and_over
     company.run(DUE + HOUR + MINUTE, DUE + 2 * HOUR)
     send(company, DUE + 2 * HOUR)
     title = "Overdue: Quote to order: Order in the ERP (NW-DE)"
-    assert headlines(slack_sink) == [f"New: {title}", f"Resolved: {title}"]
+    assert headlines(slack_sink) == [f"New: {title}, 1 document, €1,200.00 lost", f"Resolved: {title}"]
     assert opened(company) == []
     roots = {m.message["References"] for m in smtp_sink.mails}
     assert len(roots) == 1

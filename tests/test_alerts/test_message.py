@@ -124,6 +124,12 @@ def test_each_kind_of_message_says_everything_in_plain_words(kind: str) -> None:
     golden(f"kind_{kind}.txt", email.plain(message(kind, Facts(**{**_fields(facts), **KINDS[kind]}))))
 
 
+def test_what_to_do_is_said_while_there_is_something_to_do() -> None:
+    facts = facts_of(finding("NW-DE", member("1"), advice="Send it again."), NOW)
+    assert ("What to do", "Send it again.") in message("firing", facts).lines
+    assert "What to do" not in [label for label, _ in message("resolved", facts).lines]
+
+
 def test_lines_without_value_do_not_appear() -> None:
     facts = facts_of(finding("x", title="Platform erp cannot be read", scope=Scope(platform="erp")), NOW)
     bare = Facts(**{**_fields(facts), "documents": 0, "first": None, "late": {}, "lost": {}})
