@@ -66,8 +66,11 @@ def _base(ground: Ground, height: int, **layout: Any) -> go.Figure:
     return figure
 
 
-def ratio_over_time(points: Sequence[Any], objective: Fraction, ground: Ground) -> go.Figure:
-    """Return good shares per bucket against the objective, with bad and blind counts below. Gaps are buckets without data."""
+def ratio_over_time(points: Sequence[Any], objective: Fraction, span: tuple[int, int], ground: Ground) -> go.Figure:
+    """Return good shares per bucket against the objective, with bad and blind counts below. Gaps are buckets without data.
+
+    `span` is drawn whole: a store that is an hour old shows how little of the window it knows.
+    """
     figure = _base(ground, 280, barmode="stack")
     at = [ground.at(p.bucket_us) for p in points]
     share = [None if p.ratio is None else float(p.ratio) * 100 for p in points]
@@ -75,9 +78,10 @@ def ratio_over_time(points: Sequence[Any], objective: Fraction, ground: Ground) 
         x=at, y=share, name="good share", mode="lines+markers", connectgaps=False, yaxis="y2",
         line={"color": ground.colour("blue"), "width": 2}, marker={"size": 5}, hovertemplate="%{y:.2f} %",
     )  # fmt: skip
+    ends = [ground.at(us) for us in span]
     if at:
         figure.add_scatter(
-            x=[at[0], at[-1]], y=[float(objective) * 100] * 2, name="objective", mode="lines", yaxis="y2",
+            x=ends, y=[float(objective) * 100] * 2, name="objective", mode="lines", yaxis="y2",
             line={"color": ground.ink, "width": 1, "dash": "dash"}, hoverinfo="skip",
         )  # fmt: skip
     figure.add_bar(
@@ -86,9 +90,18 @@ def ratio_over_time(points: Sequence[Any], objective: Fraction, ground: Ground) 
     figure.add_bar(
         x=at, y=[p.blind for p in points], name="blind", marker_color=ground.colour("gray"), marker_pattern_shape="/"
     )
+    most = max([p.bad + p.blind for p in points], default=0)
     low = min([s for s in share if s is not None] + [float(objective) * 100])
     figure.update_layout(
-        yaxis={"title": "count", "domain": [0, 0.3], "rangemode": "tozero", "tickformat": ",d", "nticks": 3},
+        xaxis={"range": ends},
+        yaxis={
+            "title": "count",
+            "domain": [0, 0.3],
+            "range": [0, max(most * 1.1, 1)],
+            "tickformat": ",d",
+            "nticks": 3,
+            "dtick": 1 if most <= 3 else None,
+        },
         yaxis2={
             "title": "% good",
             "domain": [0.4, 1],
@@ -158,16 +171,24 @@ def funnel(steps: Sequence[Any], titles: Mapping[str, str], ground: Ground) -> g
                 marker_pattern_shape=patterns.get(state, ""), text=[f"{v:,}" if v else "" for v in values],
                 textposition="inside", insidetextanchor="middle", hovertemplate="%{x:,} " + shown.word,
             )  # fmt: skip
-    figure.update_layout(hovermode="closest", uniformtext={"minsize": 10, "mode": "hide"})
+    figure.update_layout(
+        hovermode="closest", uniformtext={"minsize": 10, "mode": "hide"}, legend={"traceorder": "normal"}
+    )
     figure.update_yaxes(autorange="reversed")
     return figure
 
 
-def timeline(moments: Sequence[Any], shown_us: int, ground: Ground) -> go.Figure:
-    """Return one lane per platform with what happened there, deadlines as bars across, and now."""
-    lanes = list(dict.fromkeys(m.platform for m in moments if m.platform is not None))
+def timeline(
+    moments: Sequence[Any], shown_us: int, ground: Ground, titles: Mapping[str, str], awaited: Sequence[str] = ()
+) -> go.Figure:
+    """Return one lane per platform with what happened there, deadlines as bars across, and now.
+
+    `titles` are those of steps; `awaited` are platforms that keep a lane although nothing happened there yet.
+    """
+    lanes = list(dict.fromkeys([*(m.platform for m in moments if m.platform is not None), *awaited]))
     figure = _base(ground, 150 + 56 * max(len(lanes), 1))
     labels = _labels(moments)
+    starts = [m.latest_us for m in moments] or [shown_us]
     for state in dict.fromkeys(m.state for m in moments if m.how != "deadline"):
         _lane_points(figure, [m for m in moments if m.state == state and m.how != "deadline"], state, ground, labels)
     for moment in moments:
@@ -176,7 +197,8 @@ def timeline(moments: Sequence[Any], shown_us: int, ground: Ground) -> go.Figure
             figure.add_vline(x=ground.at(moment.due_us), line={"color": colour, "width": 2, "dash": "dash"})
             figure.add_annotation(
                 x=ground.at(moment.due_us), y=1, yref="paper", yanchor="bottom", showarrow=False, font={"color": colour},
-                text=f"{formats.chart_text(formats.words(moment.what))} due, {look(moment.state).word}",
+                text=f"{formats.chart_text(titles.get(moment.what, formats.words(moment.what)))} due, {look(moment.state).word}",
+                xanchor="right" if moment.due_us * 2 > min(starts) + max(*starts, shown_us) else "left",
             )  # fmt: skip
     figure.add_vline(x=ground.at(shown_us), line={"color": ground.ink, "width": 1, "dash": "dot"})
     figure.update_layout(
@@ -185,6 +207,11 @@ def timeline(moments: Sequence[Any], shown_us: int, ground: Ground) -> go.Figure
         legend={"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0},
     )
     order = [formats.chart_text(lane) for lane in reversed(lanes)]
+    if awaited:
+        # An axis of names knows only those that some point names.
+        figure.add_scatter(
+            x=[ground.at(shown_us)] * len(order), y=order, mode="markers", opacity=0, showlegend=False, hoverinfo="skip"
+        )
     figure.update_yaxes(categoryorder="array", categoryarray=order, range=[-0.7, len(order) - 0.3])
     return figure
 

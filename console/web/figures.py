@@ -5,7 +5,7 @@ Nothing is computed here; `metrics.sli` and `metrics.risk` are the only sources 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import streamlit as st
@@ -42,6 +42,13 @@ def headline_first(found: Sequence[sli.Figure]) -> list[sli.Figure]:
     """Return figures in the order people read them: the headline ones, then events, states and samples."""
     rank = {name: i for i, name in enumerate(HEADLINE)}
     return sorted(found, key=lambda f: (rank.get(f.name, len(rank)), _KINDS.index(f.kind), f.title))
+
+
+def flows_in_order(console: Console) -> list[str]:
+    """Return the flows in the order people read them: those of the headline SLIs first."""
+    slis = console.model.slis
+    heads = [slis[name].flow for name in HEADLINE if name in slis]
+    return sorted(console.model.flows, key=lambda f: (heads.index(f) if f in heads else len(heads), f))
 
 
 def notes(figure: sli.Figure, shown_us: int) -> list[str]:
@@ -119,7 +126,7 @@ def late(console: Console, filters: sli.Filters, now_us: int) -> list[risk.LateD
     return ask(console, ("late", filters, now_us), lambda conn: risk.late(conn, console.model, now_us, filters))
 
 
-def at_risk(console: Console, filters: sli.Filters, now_us: int) -> dict[str, risk.Money]:
+def at_risk(console: Console, filters: sli.Filters, now_us: int) -> Mapping[str, risk.Money]:
     """Return money at risk per currency, each document once."""
     return ask(console, ("at_risk", filters, now_us), lambda conn: risk.at_risk(conn, console.model, now_us, filters))
 

@@ -95,9 +95,11 @@ def money_short(minor: int, currency: str, locale: str = "en") -> str:
 
 
 def duration(us: int | None) -> str:
-    """Return `1d 4h`, `12m 3s`, `120 ms`; a dash when there is none."""
+    """Return `1d 4h`, `12m 3s`, `120 ms`, `25m before` for what came before its start; a dash when there is none."""
     if us is None:
         return NONE
+    if us < 0:
+        return f"{duration(-us)} before"
     return f"{us // 1000} ms" if 0 < us < 1_000_000 else duration_text(us)
 
 

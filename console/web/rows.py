@@ -31,11 +31,11 @@ def break_row(view: View, found: Break) -> dict[str, Any]:
         "Kind": formats.words(found.kind),
         "Document": f"{formats.words(subject.kind)} {subject.label}" if subject else str(found.subject_id),
         "Customer": (found.customer.name if found.customer else None) or (subject.customer_name if subject else None),
-        "Entity": found.entity,
+        "Money": formats.money(found.money_minor, found.currency),
         "Field": formats.words(found.field),
         "Should be": _side(found, found.expected),
         "Is": _side(found, found.actual),
-        "Money": formats.money(found.money_minor, found.currency),
+        "Entity": found.entity,
         "Age": formats.duration(age),
         "Since": found.since_us,
         "Closed": found.closed_us,
@@ -70,6 +70,10 @@ def exception_row(view: View, found: Trouble) -> dict[str, Any]:
     }
 
 
+def _unmapped(head: Head) -> str | None:
+    return None if head.status is None else "not mapped"
+
+
 def document_row(view: View, head: Head) -> dict[str, Any]:
     """Return a record as a row of a table."""
     return {
@@ -77,7 +81,7 @@ def document_row(view: View, head: Head) -> dict[str, Any]:
         "Document": head.label,
         "Platform": head.platform,
         "Status": head.status,
-        "State": formats.words(head.state) if head.state else "not mapped",
+        "State": formats.words(head.state) if head.state else _unmapped(head),
         "Entity": head.entity,
         "Customer": head.customer_name,
         "Amount": formats.money(head.amount_minor, head.currency),

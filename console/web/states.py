@@ -92,6 +92,9 @@ _LOOKS: dict[str, tuple[str, _Shape]] = {
     "released": ("released", _ASIDE),
     "updated": ("updated", _WARN),
     "digest": ("digest", _ASIDE),
+    "found": ("found", _GOOD),
+    "not_found": ("not found yet", _WAIT),
+    "not_due": ("not wrong yet", _ASIDE),
 }
 KNOWN = tuple(_LOOKS)
 

@@ -18,6 +18,10 @@ from .frame import View
 from .states import KNOWN, cell, colour_of, look
 
 ROWS_SHOWN = 15
+MEASURED = 5
+"""By so many rows the browser tells how wide a column must be."""
+WIDEST, TIME_WIDTH = 440, 136
+_NOTHING = (None, "", formats.NONE)
 Rows = Sequence[Mapping[str, Any]]
 
 
@@ -76,14 +80,17 @@ def table(
     height: int | None = None,
     total: int | None = None,
     full: Callable[[], Rows] | None = None,
+    seconds: bool = False,
 ) -> None:
     """Show rows. `states` are columns holding our state words, `times` columns holding `_us`, `links` columns holding URLs.
 
     `opens` says which page a selected row leads to. `full` yields all rows for the download when these are one page of it.
+    A column in which no row says anything takes no room; the download has it.
     """
     if not rows:
         return
-    shown = [c for c in rows[0] if c not in hidden]
+    told = [c for c in rows[0] if c not in hidden]
+    shown = [c for c in told if any(r[c] not in _NOTHING for r in rows)] or told
     frame = pd.DataFrame([{c: _cell(c, r[c], states, times) for c in shown} for r in rows], columns=shown)
     styled = frame.style.map(lambda text: _tint(text, view.dark), subset=[c for c in states if c in shown])
     options: dict[str, Any] = {"on_select": "rerun", "selection_mode": "single-row"} if opens else {}
@@ -93,7 +100,7 @@ def table(
         hide_index=True,
         height=height or ("content" if len(rows) <= ROWS_SHOWN else 36 * ROWS_SHOWN),
         placeholder=formats.NONE,
-        column_config=_columns(shown, times, links or {}, numbers, view),
+        column_config=_columns(frame, times, links or {}, numbers, view, seconds),
         **options,
     )
     _below(rows, key, total, full, times, hidden, bool(opens))
@@ -114,19 +121,34 @@ def _tint(text: str, dark: bool) -> str:
 
 
 def _columns(
-    shown: Sequence[str], times: Sequence[str], links: Mapping[str, str], numbers: Sequence[str], view: View
+    frame: pd.DataFrame,
+    times: Sequence[str],
+    links: Mapping[str, str],
+    numbers: Sequence[str],
+    view: View,
+    seconds: bool,
 ) -> dict[str, Any]:
     config: dict[str, Any] = {}
-    for column in shown:
+    for column in frame.columns:
+        width = _width(frame[column])
         if column in times:
-            config[column] = st.column_config.DatetimeColumn(
-                column, format="D MMM YYYY, HH:mm:ss", timezone=view.zone.key
-            )
+            shape = "D MMM YYYY, HH:mm:ss" if seconds else "D MMM YYYY, HH:mm"
+            width = TIME_WIDTH if pd.isna(frame[column].iloc[:MEASURED]).all() else None
+            config[column] = st.column_config.DatetimeColumn(column, format=shape, timezone=view.zone.key, width=width)
         elif column in links:
-            config[column] = st.column_config.LinkColumn(column, display_text=links[column])
+            config[column] = st.column_config.LinkColumn("Link", display_text=links[column])
         elif column in numbers:
             config[column] = st.column_config.NumberColumn(column, format="localized")
+        elif width is not None:
+            config[column] = st.column_config.TextColumn(column, width=width)
     return config
+
+
+def _width(cells: pd.Series[Any]) -> int | None:
+    """Return the pixels a text column needs, None where the browser will see so itself: it measures only the first rows."""
+    lengths = [len(c) if isinstance(c, str) else 0 for c in cells]
+    longest = max(lengths)
+    return min(longest * 32 // 5 + 20, WIDEST) if longest > max(lengths[:MEASURED]) else None
 
 
 def _below(

@@ -40,12 +40,12 @@ def url(company: Console, sandbox: Running) -> Iterator[str]:
 
 
 def broken(at: AppTest) -> str:
-    return next(s.value for s in at.subheader if s.value.endswith("not repaired"))
+    return next(s.value for s in at.subheader if s.value.endswith("broken on purpose"))
 
 
 def test_inject_breaks_as_many_as_asked_and_lists_them(url: str) -> None:
     at = open_page("sandbox")
-    assert broken(at) == "0 faults not repaired"
+    assert broken(at) == "0 things broken on purpose"
     assert not [b for b in at.button if b.key == "repair"]
     at.selectbox(key="fault").set_value("P01")
     at.number_input(key="fault_count").set_value(2)
@@ -54,7 +54,7 @@ def test_inject_breaks_as_many_as_asked_and_lists_them(url: str) -> None:
     assert not at.error, [e.value for e in at.error]
     entries = control.open_entries(url)
     assert [e["fault"] for e in entries] == ["P01", "P01"]
-    assert broken(at) == "2 faults not repaired"
+    assert broken(at) == "2 things broken on purpose"
     journal = next(f.value for f in at.dataframe if "Entry" in f.value)
     assert list(journal["Entry"]) == [e["id"] for e in entries]
 
@@ -67,11 +67,11 @@ def test_repair_mends_the_one_entry_chosen_and_then_the_rest(url: str) -> None:
     at.selectbox(key="repair_choice").select_index(at.selectbox(key="repair_choice").options.index(choice))
     at.button(key="repair").click().run()
     assert first["id"] not in {e["id"] for e in control.open_entries(url)}
-    assert broken(at) == "2 faults not repaired"
+    assert broken(at) == "2 things broken on purpose"
     at.selectbox(key="repair_choice").select_index(0)
     at.button(key="repair").click().run()
     assert control.open_entries(url) == []
-    assert broken(at) == "0 faults not repaired"
+    assert broken(at) == "0 things broken on purpose"
 
 
 def test_a_fault_that_the_company_cannot_have_is_told_in_the_sandboxs_words(

@@ -159,7 +159,7 @@ def test_an_instant_that_cannot_be_read_is_explained(console: Console) -> None:
 def test_a_document_shows_every_platform_its_deadline_and_the_reason(console: Console) -> None:
     at = open_page("document", {"of": "crm", "kind": "opportunity", "id": "D02"})
     moments = next(f for f in at.dataframe if "moments" in str(f.proto.id)).value
-    assert "ordered due" in list(moments["What"])
+    assert "Order in the ERP due" in list(moments["What"])
     assert any("✕ lost" in s for s in moments["State"])
     verdicts = next(f for f in at.dataframe if "verdicts" in str(f.proto.id)).value
     assert set(verdicts["Outcome"]) >= {"▲ bad"}

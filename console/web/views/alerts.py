@@ -53,18 +53,22 @@ def _row(a: Any) -> dict[str, Any]:
         "Severity": a.severity,
         "State": a.state,
         "Alert": a.title,
-        "Since": a.since_us,
-        "Fired": a.fired_us,
+        "At risk": _at_risk(a),
         "Documents": a.document_count,
         "Customers": a.customer_count,
-        "Late": formats.moneys(a.late),
-        "Lost": formats.moneys(a.lost),
+        "Since": a.since_us,
         "Owner": a.owner,
+        "Fired": a.fired_us,
         "Acknowledged by": a.acknowledged_by,
         "Not told because": formats.words(a.untold or ""),
         "Cannot close because": formats.words(a.held or ""),
         "id": a.id,
     }
+
+
+def _at_risk(alert: Any) -> str:
+    parts = ((alert.lost, "lost"), (alert.late, "late"))
+    return ", ".join(f"{formats.moneys(sums)} {word}" for sums, word in parts if sums) or formats.NONE
 
 
 def _one(console: Console, view: View, alert_id: str) -> None:
@@ -93,6 +97,8 @@ def _one(console: Console, view: View, alert_id: str) -> None:
         st.caption(" · ".join(t for t in told if t))
         for label, text in found.details:
             st.markdown(f"{formats.md(label)}: **{formats.md(text)}**")
+        if found.advice and found.state != "resolved":
+            st.markdown(f"What to do: {formats.md(found.advice)}")
         if found.held:
             st.caption(f"It cannot be seen to be over: {formats.md(formats.words(found.held))}")
         _links(view, found)
@@ -162,12 +168,12 @@ def _members(console: Console, view: View, found: Any) -> None:
     rows = [
         {
             "State": "lost" if m.lost else "late",
-            "Since": v.since_us,
             "Document": m.number or m.external_id,
             "Customer": m.customer,
-            "Entity": m.entity,
-            "Due": m.due_us,
             "Money": formats.money(m.money_minor, m.currency),
+            "Due": m.due_us,
+            "In this alert since": v.since_us,
+            "Entity": m.entity,
             "link": m.link,
             "platform": m.platform,
             "kind": m.kind,
@@ -181,7 +187,7 @@ def _members(console: Console, view: View, found: Any) -> None:
         key="members",
         view=view,
         states=("State",),
-        times=("Due", "Since"),
+        times=("Due", "In this alert since"),
         links={"link": "open there"},
         hidden=("platform", "kind", "id"),
         opens=lambda r: (path("document"), view.link(of=r["platform"], kind=r["kind"], id=r["id"])),
@@ -196,7 +202,8 @@ def _transitions(console: Console, view: View, found: Any) -> None:
     ]
     if rows:
         st.markdown("**What became of it**")
-        table(rows, key="transitions", view=view, states=("What",), times=("At",), hidden=("id", "Alert", "Severity"))
+        shape: dict[str, Any] = {"states": ("What",), "times": ("At",), "hidden": ("id", "Alert", "Severity")}
+        table(rows, key="transitions", view=view, seconds=True, **shape)
 
 
 def _transition(t: Any) -> dict[str, Any]:
@@ -228,8 +235,9 @@ def _history(console: Console, view: View) -> None:
         view=view,
         states=("What", "Severity"),
         times=("At",),
-        hidden=("id",),
-        opens=lambda r: (path("alerts"), view.link(alert=r["id"])),
+        hidden=("id", "Alert"),
+        seconds=True,
+        opens=lambda r: None if r["What"] == "digest" else (path("alerts"), view.link(alert=r["id"])),
     )
 
 

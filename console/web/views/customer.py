@@ -38,11 +38,8 @@ def render(console: Console, view: View) -> None:
     heading(formats.plain(found.name), segment, view)
     filters = replace(view.filters, customer_id=identity)
     _figures(console, view, filters, identity)
-    late, different = st.columns(2, gap="large")
-    with late:
-        _late(console, view, filters)
-    with different:
-        _differences(console, view, identity)
+    _late(console, view, filters)
+    _differences(console, view, identity)
     _documents(console, view, found)
     _ids(view, found)
 
@@ -87,9 +84,10 @@ def _late(console: Console, view: View, filters: Any) -> None:
         {
             "State": "lost" if d.lost else "late",
             "Document": d.number or d.external_id,
-            "Missing": formats.words(d.step),
-            "Due": d.due_us,
             "At risk": formats.money(d.money_minor, d.currency),
+            "Missing": d.step_title,
+            "Due": d.due_us,
+            "Overdue": formats.duration(view.shown_us - d.due_us),
             "Owner": d.owner,
             "platform": d.platform,
             "kind": d.kind,

@@ -24,7 +24,7 @@ def render(console: Console, view: View) -> None:
         "Where the platforms disagree", "A difference closes only when a later observation of both sides agrees", view
     )
     counts = ask(console, ("break_counts", view.narrow), lambda c: query.break_counts(c, view.narrow))
-    _counts(view, counts)
+    _counts(console, view, counts)
     kinds = {"": "Every kind", **{c.kind: formats.words(c.kind) for c in counts}}
     if (asked := param("kind")) and asked not in kinds:
         kinds[asked] = formats.words(asked)
@@ -37,13 +37,21 @@ def render(console: Console, view: View) -> None:
     _exceptions(console, view, closed)
 
 
-def _counts(view: View, counts: list[query.BreakCount]) -> None:
+def _check(console: Console, name: str) -> str:
+    """Return a check by its flow and step as people call them."""
+    flow_name, _, step = name.partition(".")
+    flow = console.model.flows.get(flow_name)
+    titles = {s.name: s.title for s in flow.steps} if flow else {}
+    return f"{flow.title}: {titles[step]}" if flow and step in titles else formats.words(name)
+
+
+def _counts(console: Console, view: View, counts: list[query.BreakCount]) -> None:
     if counts:
         st.subheader(formats.plural(sum(c.count for c in counts), "open difference"), anchor=False)
         rows = [
             {
                 "Kind": formats.words(c.kind),
-                "Check": formats.words(c.check_name),
+                "Check": _check(console, c.check_name),
                 "Open": c.count,
                 "Money": formats.moneys(c.money),
                 "k": c.kind,

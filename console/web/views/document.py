@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -15,6 +15,7 @@ from console.web.pages import Page, path
 from console.web.rows import break_row, exception_row, target
 from console.web.widgets import empty, heading, number, state_badge, table
 from metrics.queries.documents import Document, document
+from metrics.queries.flows import STUCK
 
 PAGE = Page("Document", "description", 80, listed=False)
 
@@ -38,6 +39,8 @@ def render(console: Console, view: View) -> None:
         view,
     )
     _summary(console, view, found)
+    for instance, steps in found.flows:
+        _standing(console, view, instance, steps)
     _timeline(console, view, found)
     facts, verdicts, links, history = st.tabs(
         ["Flows and verdicts", "Differences and exceptions", "References", "Record and history"]
@@ -57,11 +60,9 @@ def render(console: Console, view: View) -> None:
 def _summary(console: Console, view: View, found: Document) -> None:
     head = found.head
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
-        for state in dict.fromkeys(i.state for i, _ in found.flows):
-            state_badge(state)
-        st.markdown(
-            f"status **{formats.md(head.status)}**" + ("" if head.state else " (not mapped: blind)"), width="content"
-        )
+        if head.status is not None:
+            unmapped = "" if head.state else " (not mapped: blind)"
+            st.markdown(f"status **{formats.md(head.status)}**{unmapped}", width="content")
         if head.amount_minor is not None:
             st.markdown(f"**{formats.md(formats.money(head.amount_minor, head.currency))}**", width="content")
         if head.customer_id is not None:
@@ -86,6 +87,50 @@ def _summary(console: Console, view: View, found: Document) -> None:
     )
 
 
+def _standing(console: Console, view: View, instance: Any, steps: Sequence[Any]) -> None:
+    """Say in one line where the document stands on a flow: what it waits for, since when, what that is worth, whose it is."""
+    flow = console.model.flows.get(instance.flow)
+    waits = _first_missing(flow, steps)
+    told = [f"**{formats.md(flow.title if flow else formats.words(instance.flow))}**"]
+    if waits is not None and flow is not None:
+        told[0] += f": {_WAITS.get(waits.state, 'waits for')} **{formats.md(flow.step(waits.step).title)}**"
+        if waits.due_us is not None:
+            told.append(f"due **{view.instant(waits.due_us)}** ({view.ago(waits.due_us)})")
+    if instance.risk_minor and instance.state in STUCK:
+        told.append(f"**{formats.md(formats.money(instance.risk_minor, instance.currency))}** at risk")
+    told += [formats.md(formats.words(instance.reason))] if instance.reason else []
+    if flow and flow.owner and instance.state in STUCK:
+        told.append(f"owner **{formats.md(flow.owner)}**")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        state_badge(instance.state)
+        st.markdown(" · ".join(told), width="content")
+
+
+_WAITS = {"late": "late at", "lost": "never reached", "blind": "cannot be seen at", "duplicate": "more than once at"}
+
+
+def _first_missing(flow: Any, steps: Sequence[Any]) -> Any:
+    """Return the step a document waits for: the worst one, else the one due first; None when all is done."""
+    open_steps = [s for s in steps if s.state in (*_WAITS, "waiting", "confirming") and flow is not None]
+    order = ("lost", "late", "duplicate", "blind", "confirming", "waiting")
+    return min(open_steps, key=lambda s: (order.index(s.state), s.due_us is None, s.due_us or 0), default=None)
+
+
+def _titles(console: Console, found: Document) -> dict[str, str]:
+    flows = [flow for i, _ in found.flows if (flow := console.model.flows.get(i.flow))]
+    return {s.name: s.title for flow in flows for s in flow.steps}
+
+
+def _lanes(console: Console, found: Document) -> list[str]:
+    """Return the platforms on which this document is awaited, which may not have shown anything of it."""
+    flows = {i.flow: flow for i, _ in found.flows if (flow := console.model.flows.get(i.flow))}
+    waited = [
+        (flows[i.flow], s.step) for i, steps in found.flows if i.flow in flows for s in steps if s.record_id is None
+    ]
+    paths = [flow.step(step).path for flow, step in waited]
+    return [p for found_over in paths if found_over for p in console.model.with_role(found_over[-1].role)]
+
+
 def _timeline(console: Console, view: View, found: Document) -> None:
     st.subheader("What happened, across platforms", anchor=False)
     if not found.timeline:
@@ -93,16 +138,18 @@ def _timeline(console: Console, view: View, found: Document) -> None:
         return
     ground = charts.Ground(view.dark, view.zone)
     st.plotly_chart(
-        charts.timeline(found.timeline, view.shown_us, ground),
+        charts.timeline(found.timeline, view.shown_us, ground, _titles(console, found), _lanes(console, found)),
         key="timeline",
         config={"displaylogo": False},
         alt="Milestones on each platform in order, with deadlines",
     )
-    rows = [_moment(console, view, m) for m in found.timeline]
+    titles = _titles(console, found)
+    rows = [_moment(console, m, titles) for m in found.timeline]
     table(
         rows,
         key="moments",
         view=view,
+        seconds=True,
         states=("State",),
         times=("From", "At"),
         links={"link": "open there"},
@@ -111,7 +158,7 @@ def _timeline(console: Console, view: View, found: Document) -> None:
     )
 
 
-def _moment(console: Console, view: View, m: Any) -> dict[str, Any]:
+def _moment(console: Console, m: Any, titles: Mapping[str, str]) -> dict[str, Any]:
     late = (
         None
         if m.late_us is None
@@ -122,7 +169,7 @@ def _moment(console: Console, view: View, m: Any) -> dict[str, Any]:
         "At": m.latest_us,
         "From": m.at_us if m.at_us != m.latest_us else None,
         "State": m.state,
-        "What": formats.words(m.what) + (" due" if m.how == "deadline" else ""),
+        "What": f"{titles.get(m.what, formats.words(m.what))} due" if m.how == "deadline" else formats.words(m.what),
         "Platform": m.platform,
         "Record": f"{formats.words(m.kind)} {m.label}" if m.kind else m.label,
         "Lateness": late,

@@ -38,27 +38,27 @@ def render(console: Console, view: View) -> None:
     if not flows:
         empty("No flow is possible with the platforms there are; `tieout check` says which roles are missing.")
         return
-    name = choose("Flow", "flow", {n: formats.plain(f.title) for n, f in flows.items()}, next(iter(flows)))
+    titles = {n: formats.plain(flows[n].title) for n in figures.flows_in_order(console)}
+    top, choice = st.columns([3, 1], vertical_alignment="bottom")
+    with choice:
+        name = choose("Flow", "flow", titles, next(iter(titles)))
     flow = flows[name]
     owner = f" · owner **{formats.md(flow.owner)}**" if flow.owner else ""
-    heading(
-        flow.title,
-        f"Documents started since {view.instant(view.from_us)}{owner}",
-        view,
-        figures.flow_horizon(console, flow, view.shown_us),
-    )
+    with top:
+        heading(
+            flow.title,
+            f"Documents started since {view.instant(view.from_us)}{owner}",
+            view,
+            figures.flow_horizon(console, flow, view.shown_us),
+        )
     steps = [s.name for s in flow.steps]
-    titles = {s.name: s.title for s in flow.steps}
     span = (view.narrow, view.from_us, view.shown_us)
     reached = ask(console, ("funnel", name, *span), lambda c: query.funnel(c, name, steps, *span))
     if not any(s.counts for s in reached):
         empty("No document of this flow started in this span; choose a longer period.")
         return
-    left, right = st.columns([3, 2], gap="large")
-    with left:
-        _funnel(view, name, reached, titles)
-    with right:
-        _hops(console, view, flow, steps)
+    _funnel(view, name, reached, {s.name: s.title for s in flow.steps})
+    _hops(console, view, flow, steps)
     _latency(console, view, flow, steps)
     _documents(console, view, flow)
 
@@ -66,12 +66,19 @@ def render(console: Console, view: View) -> None:
 def _funnel(view: View, flow: str, steps: Sequence[query.FunnelStep], titles: dict[str, str]) -> None:
     st.subheader("How far they came", anchor=False)
     ground = charts.Ground(view.dark, view.zone)
-    st.plotly_chart(
-        charts.funnel(steps, titles, ground),
-        key="funnel",
-        config={"displaylogo": False},
-        alt="Documents per step, split by where they stand",
-    )
+    picture, numbers = st.columns(2, gap="large", vertical_alignment="center")
+    with picture:
+        st.plotly_chart(
+            charts.funnel(steps, titles, ground),
+            key="funnel",
+            config={"displaylogo": False},
+            alt="Documents per step, split by where they stand",
+        )
+    with numbers:
+        _counts(view, flow, steps, titles)
+
+
+def _counts(view: View, flow: str, steps: Sequence[query.FunnelStep], titles: dict[str, str]) -> None:
     for step in steps:
         with st.container(horizontal=True, gap="small", vertical_alignment="center"):
             st.markdown(f"**{formats.md(titles[step.step])}**", width="content")
@@ -95,8 +102,8 @@ def _hops(console: Console, view: View, flow: Flow, steps: list[str]) -> None:
             "Step": flow.step(h.step).title,
             "Deadline": str(flow.step(h.step).within or ""),
             "Median": formats.duration(h.p50_us),
-            "95 of 100": formats.duration(h.p95_us),
-            "99 of 100": formats.duration(h.p99_us),
+            "95 of 100 within": formats.duration(h.p95_us),
+            "99 of 100 within": formats.duration(h.p99_us),
             "Completed": h.done_count,
             "Not completed": h.waiting_count,
         }
@@ -121,6 +128,9 @@ def _latency(console: Console, view: View, flow: Flow, steps: list[str]) -> None
     points = [h for h in found if h.step == step and h.bucket_us is not None]
     if not any(p.p50_us is not None for p in points):
         empty("No document completed this step in this span.")
+        return
+    if all(p.p99_us is None or p.p99_us <= 0 for p in points):
+        empty("Whatever completed it had done so before the step it is timed from: there is no delay to draw.")
         return
     ground = charts.Ground(view.dark, view.zone)
     within = flow.step(step).within
@@ -202,21 +212,22 @@ def _documents(console: Console, view: View, flow: Flow) -> None:
 
 def _row(view: View, flow: Flow, instance: query.Instance) -> dict[str, Any]:
     anchor = instance.anchor
-    overdue = view.shown_us - instance.due_us if instance.due_us is not None and instance.state in query.STUCK else None
+    stuck = instance.state in query.STUCK
+    overdue = view.shown_us - instance.due_us if instance.due_us is not None and stuck else None
     titles = {s.name: s.title for s in flow.steps}
     return {
         "State": instance.state,
         "Document": anchor.label if anchor else None,
         "Customer": anchor.customer_name if anchor else None,
-        "Entity": instance.entity,
-        "Step": titles.get(instance.step, instance.step),
-        "Started": instance.started_us,
+        "At risk": formats.money(instance.risk_minor if stuck else None, instance.currency),
+        "Value": formats.money(instance.money_minor, instance.currency),
+        "Came as far as": titles.get(instance.step, instance.step),
         "Due": instance.due_us,
         "Overdue": formats.duration(overdue),
-        "At risk": formats.money(instance.risk_minor or None, instance.currency),
-        "Value": formats.money(instance.money_minor, instance.currency),
+        "Started": instance.started_us,
+        "Entity": instance.entity,
         "Reason": formats.words(instance.reason or ""),
-        "Revision": instance.revision,
+        "Revision": instance.revision if instance.revision > 1 else None,
         "Owner": flow.owner,
         "platform": anchor.platform if anchor else None,
         "kind": anchor.kind if anchor else None,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
 
-from alerts.queries import open_alerts
+from alerts.queries import AlertView, open_alerts
 from console.web import figures, formats
 from console.web.context import Console
 from console.web.data import ask
@@ -16,10 +16,12 @@ from console.web.pages import Page, path
 from console.web.widgets import count_of, empty, heading, number, state_badge, table
 from metrics.queries.changes import Outage, Turned, changes, outages
 from metrics.queries.platforms import streams_health, unseen
+from metrics.risk import LateDocument, Money
 from probes.clock import DAY, HOUR
 
 PAGE = Page("Overview", "monitoring", 10)
 SINCE = {"visit": "your last visit", "1h": "the last hour", "24h": "the last 24 hours", "7d": "the last 7 days"}
+CARDS = 4
 _SPANS = {"1h": HOUR, "24h": DAY, "7d": 7 * DAY}
 
 
@@ -28,17 +30,18 @@ def render(console: Console, view: View) -> None:
     found = figures.headline_first(figures.figures(console, view.filters, view.shown_us))
     horizons = [f.horizon_us for f in found if f.horizon_us is not None]
     heading("Is business flowing?", _summary(found), view, min(horizons, default=None))
+    alerts = _firing(console, view)
+    late = figures.late(console, view.filters, view.shown_us)
+    sums = figures.at_risk(console, view.filters, view.shown_us)
+    _headline(view, found, alerts, sums)
     _cards(console, view, found)
-    left, right = st.columns([2, 3], gap="large")
-    with left:
-        _at_risk(console, view)
-    with right:
-        _alerts(console, view)
+    _alerts(view, alerts)
     left, right = st.columns(2, gap="large")
     with left:
-        _changed(console, view)
+        _at_risk(view, late, sums)
     with right:
         _unseen(console, view, found)
+    _changed(console, view)
 
 
 def _summary(found: Sequence[Any]) -> str:
@@ -51,26 +54,44 @@ def _summary(found: Sequence[Any]) -> str:
     return ", ".join(parts) + "."
 
 
+def _headline(view: View, found: Sequence[Any], alerts: Sequence[Any], sums: Mapping[str, Money]) -> None:
+    """Say in one line what an on-call person asks first: what fires, what is at risk, what is not seen."""
+    severe = sum(a.severity == "critical" for a in alerts)
+    late = formats.moneys({c: m.late_minor for c, m in sums.items() if m.late_minor})
+    lost = formats.moneys({c: m.lost_minor for c, m in sums.items() if m.lost_minor})
+    blind = sum(f.blind for f in found)
+    with st.container(horizontal=True, gap="medium"):
+        told = f"**{formats.plural(len(alerts), 'open alert')}**" + (f", {severe} critical" if severe else "")
+        number(told, path("alerts"), view.link(), colour="red" if alerts else "gray")
+        for money, word, chosen in ((lost, "lost", "yes"), (late, "late", "no")):
+            if money != formats.NONE:
+                number(f"**{formats.md(money)}** {word}", path("late"), view.link(lost=chosen), colour="red")
+        if not sums:
+            number("**nothing** at risk", path("late"), view.link(), colour="gray")
+        number(
+            f"**{formats.count(blind)}** not seen", path("platforms"), view.link(), colour="orange" if blind else "gray"
+        )
+
+
 def _cards(console: Console, view: View, found: Sequence[Any]) -> None:
     if not found:
         empty("No SLI is configured for the platforms there are; `tieout check` says which roles are missing.")
-    for start in range(0, len(found), 3):
-        for column, figure in zip(st.columns(3), found[start : start + 3], strict=False):
+    for start in range(0, len(found), CARDS):
+        for column, figure in zip(st.columns(CARDS), found[start : start + CARDS], strict=False):
             with column, st.container(border=True, height="stretch"):
                 _card(console, view, figure)
 
 
 def _card(console: Console, view: View, figure: Any) -> None:
-    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        number(f"**{formats.md(figure.title)}**", path("sli"), view.link(sli=figure.name))
+    number(f"**{formats.md(figure.title)}**", path("sli"), view.link(sli=figure.name))
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         state_badge(figure.status, _why(figure))
+        objective = f"objective {formats.percent(figure.objective)}"
+        st.caption(objective + (" · provisional" if figure.provisional else ""), width="content")
     share = figure.ratio if figure.status != "no_data" else None
     st.metric(
         "Good share",
         formats.percent(share),
-        f"objective {formats.percent(figure.objective)}" + (" · provisional" if figure.provisional else ""),
-        delta_color="off",
-        delta_arrow="off",
         label_visibility="collapsed",
         chart_data=figures.sparkline(console, figure, view.filters, view.shown_us),
         chart_type="line",
@@ -99,10 +120,8 @@ def _why(figure: Any) -> str:
     return f"Good share {formats.percent(figure.ratio, 4)} against {formats.percent(figure.objective, 4)}."
 
 
-def _at_risk(console: Console, view: View) -> None:
+def _at_risk(view: View, late: Sequence[LateDocument], sums: Mapping[str, Money]) -> None:
     st.subheader("Money at risk", anchor=False)
-    sums = figures.at_risk(console, view.filters, view.shown_us)
-    late = figures.late(console, view.filters, view.shown_us)
     if not late:
         empty("No document is late or lost.")
         return
@@ -116,6 +135,9 @@ def _at_risk(console: Console, view: View) -> None:
         }
         for currency, m in sorted(sums.items())
     ]
+    if unpriced := {(d.platform, d.kind, d.external_id) for d in late if d.money_minor is None or d.currency is None}:
+        nothing = {"Late": formats.NONE, "Lost": formats.NONE, "currency": "none"}
+        rows.append({"Currency": "no amount", "Documents": len(unpriced), **nothing})
     table(
         rows,
         key="at-risk",
@@ -155,10 +177,13 @@ def _unseen(console: Console, view: View, found: Sequence[Any]) -> None:
         empty("Every stream is fresh and no subject is blind.")
 
 
-def _alerts(console: Console, view: View) -> None:
-    st.subheader("Alerts", anchor=False)
+def _firing(console: Console, view: View) -> list[AlertView]:
     key = ("open_alerts", view.past_us)
-    alerts = [a for a in ask(console, key, lambda conn: open_alerts(conn, view.past_us)) if a.state != "pending"]
+    return [a for a in ask(console, key, lambda conn: open_alerts(conn, view.past_us)) if a.state != "pending"]
+
+
+def _alerts(view: View, alerts: Sequence[AlertView]) -> None:
+    st.subheader("Alerts", anchor=False)
     if not alerts:
         empty("No alert is firing.")
         return
@@ -168,6 +193,7 @@ def _alerts(console: Console, view: View) -> None:
             "Alert": a.title + (f" (taken on by {a.acknowledged_by})" if a.state == "acknowledged" else ""),
             "At risk": formats.moneys(_both(a)),
             "Documents": a.document_count,
+            "Customers": a.customer_count,
             "Since": a.since_us,
             "Owner": a.owner,
             "id": a.id,

@@ -48,9 +48,8 @@ def render(console: Console, view: View) -> None:
         for column, platform in zip(st.columns(3), found[start : start + 3], strict=False):
             with column, st.container(border=True, height="stretch"):
                 _card(view, platform)
-    one = choose(
-        "Platform in the lists below", "of", {"": "All platforms", **{p.name: formats.plain(p.name) for p in found}}
-    )
+    names = {"": "All platforms", **{p.name: formats.plain(p.name) for p in found}}
+    one = choose("Platform in the lists below", "of", names, view.filters.platform or "")
     shown = [p for p in found if not one or p.name == one]
     _streams(view, [s for p in shown for s in p.streams])
     _runs(console, view, one or None)
@@ -64,7 +63,7 @@ def _card(view: View, platform: query.PlatformHealth) -> None:
         state_badge(platform.state)
     about = [
         platform.vendor,
-        platform.environment or "environment not told",
+        platform.environment or "does not tell its environment",
         platform.roles.replace(",", ", "),
         platform.version,
     ]
@@ -73,6 +72,7 @@ def _card(view: View, platform: query.PlatformHealth) -> None:
         "never polled whole"
         if platform.watermark_us is None
         else f"{formats.duration(view.shown_us - platform.watermark_us)} behind"
+        + (f", by {formats.md(furthest)}" if (furthest := _furthest(platform)) else "")
     )
     st.markdown(f"known up to **{view.instant(platform.watermark_us, seconds=True)}** · {known}")
     if platform.quota:
@@ -90,6 +90,12 @@ def _card(view: View, platform: query.PlatformHealth) -> None:
         st.warning(formats.md(platform.warnings), icon=":material/warning:")
 
 
+def _furthest(platform: query.PlatformHealth) -> str | None:
+    """Return the stream that keeps a platform's instant back, where others are further."""
+    marks = {s.stream: s.watermark_us for s in platform.streams if s.watermark_us is not None}
+    return min(marks, key=lambda s: marks[s]) if len(set(marks.values())) > 1 else None
+
+
 def _quota(view: View, quota: query.Quota) -> None:
     used = min(quota.used / quota.limit, 1.0) if quota.limit else 0.0
     runs_out = f" · at this pace used up {view.instant(quota.exhausted_us)}" if quota.exhausted_us is not None else ""
@@ -104,13 +110,13 @@ def _streams(view: View, streams: Sequence[query.StreamHealth]) -> None:
             "Platform": s.platform,
             "Stream": s.stream,
             "Behind": formats.duration(s.lag_us),
-            "Normally": formats.duration(s.expected_us),
+            "Normally up to": formats.duration(s.expected_us),
             "Last poll": s.last.started_us if s.last else None,
             "Ended": s.last.status if s.last else None,
             "Because": _because(s),
             "Known up to": s.watermark_us,
             "Median latency": formats.duration(s.latency_p50_us),
-            "95 of 100": formats.duration(s.latency_p95_us),
+            "95 of 100 under": formats.duration(s.latency_p95_us),
             "Held rows": s.quarantined,
             "API": s.api_version,
             "Drift": drift(s.drift),
@@ -121,6 +127,7 @@ def _streams(view: View, streams: Sequence[query.StreamHealth]) -> None:
         rows,
         key="streams",
         view=view,
+        seconds=True,
         states=("State", "Ended"),
         times=("Last poll", "Known up to"),
         opens=lambda r: (path("platforms"), view.link(of=r["Platform"])),
@@ -170,6 +177,7 @@ def _runs(console: Console, view: View, platform: str | None) -> None:
         [_run(r) for r in first.items],
         key="runs",
         view=view,
+        seconds=True,
         states=("Ended",),
         times=("Started",),
         total=first.total,

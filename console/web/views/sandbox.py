@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import streamlit as st
 
-from console.web import control, formats
+from console.web import control, figures, formats
 from console.web.context import Console
+from console.web.data import ask
 from console.web.frame import View, show
-from console.web.pages import Page
+from console.web.pages import Page, path
 from console.web.widgets import empty, heading, table
+from metrics.filters import Filters
+from metrics.keys import record_id
+from metrics.queries import breaks, platforms
+from metrics.queries.narrow import Narrow
+from metrics.queries.pages import MOST
+from probes.clock import to_us
 from probes.errors import ProbeError
 
 PAGE = Page("Sandbox", "science", 90, demo=True)
@@ -31,12 +39,13 @@ def render(console: Console, view: View) -> None:
     st.caption(
         f"The company's clock says {formats.md(str(state.get('now')))}; seed {formats.md(str(state.get('seed')))}."
     )
-    left, right = st.columns([2, 3], gap="large")
+    left, right = st.columns(2, gap="large")
     with left:
         _inject(console.control_url, {str(k): str(v) for k, v in dict(state.get("faults", {})).items()})
-        _counts(view, state)
     with right:
-        _open(console.control_url, view, entries)
+        _repair(console.control_url, entries)
+    _open(console, view, entries)
+    _counts(view, state)
 
 
 def _inject(url: str, faults: dict[str, str]) -> None:
@@ -53,24 +62,63 @@ def _inject(url: str, faults: dict[str, str]) -> None:
         )
 
 
-def _open(url: str, view: View, entries: list[dict[str, Any]]) -> None:
-    st.subheader(f"{formats.plural(len(entries), 'fault')} not repaired", anchor=False)
+def _open(console: Console, view: View, entries: list[dict[str, Any]]) -> None:
+    """Show what truly is broken, by the company's own journal, and whether it was found; Tieout itself never reads this."""
+    st.subheader(f"{formats.plural(len(entries), 'thing')} broken on purpose", anchor=False)
     if not entries:
         empty("Nothing is broken on purpose.")
         return
+    seen = _seen(console, view)
     rows = [
         {
+            "Found": _found(console, seen, e, view.shown_us),
             "Fault": e.get("fault"),
             "Kind": formats.words(str(e.get("kind"))),
-            "Where": _where(e.get("subject")),
-            "Money": formats.money(e.get("money_minor"), e.get("currency")),
-            "True from": e.get("true_from"),
             "Note": e.get("note"),
+            "Money": formats.money(e.get("money_minor"), e.get("currency")),
+            "True from": to_us(datetime.fromisoformat(str(e.get("true_from")))),
+            "Where": _where(e.get("subject")),
             "Entry": e.get("id"),
+            "id": e.get("external_id"),
         }
         for e in entries
     ]
-    table(rows, key="journal", view=view)
+    table(
+        rows,
+        key="journal",
+        view=view,
+        states=("Found",),
+        times=("True from",),
+        hidden=("id",),
+        opens=lambda r: (path("search"), view.link(key=r["id"])),
+    )
+
+
+def _seen(console: Console, view: View) -> set[str]:
+    """Return what Tieout says is wrong: ids of documents, our keys of messages, vendors of platforms that cannot be read."""
+    now = Narrow()
+    late = {d.external_id for d in figures.late(console, Filters(), view.shown_us)}
+    found = ask(console, ("all_breaks",), lambda c: breaks.breaks(c, now, limit=MOST)).items
+    troubles = ask(console, ("all_exceptions",), lambda c: breaks.exceptions(c, now, limit=MOST)).items
+    health = ask(console, ("platforms", view.shown_us, True), lambda c: platforms.platforms(c, view.shown_us))
+    different = {h.external_id for b in found for h in (b.subject, b.counterpart) if h}
+    down = {p.vendor for p in health if p.state != "seen"}
+    return late | different | {str(t.subject_id) for t in troubles} | down
+
+
+def _found(console: Console, seen: set[str], entry: dict[str, Any], now_us: int) -> str:
+    known = str(entry.get("external_id"))
+    messages = {str(record_id(platform, "message", known)) for platform in console.model.platforms}
+    if known in seen or messages & seen:
+        return "found"
+    return "not_found" if to_us(datetime.fromisoformat(str(entry.get("true_from")))) <= now_us else "not_due"
+
+
+def _repair(url: str, entries: list[dict[str, Any]]) -> None:
+    st.subheader("Mend something", anchor=False)
+    if not entries:
+        empty("There is nothing to mend.")
+        return
     options: dict[str, dict[str, Any]] = {
         f"All of {f}": {"fault": f} for f in dict.fromkeys(str(e["fault"]) for e in entries)
     }

@@ -29,7 +29,7 @@ def render(console: Console, view: View) -> None:
         return
     rows = [
         {
-            "Found by": formats.words(h.by) + ("" if h.exact else ", other spelling"),
+            "Found by": _how(h),
             **document_row(view, h.head),
             "hit": h,
         }
@@ -45,6 +45,12 @@ def render(console: Console, view: View) -> None:
     )
     if len(hits) == 1:
         st.caption("One record fits.")
+
+
+def _how(hit: Hit) -> str:
+    if hit.exact:
+        return formats.words(hit.by)
+    return "beginning of the name" if hit.by == "name" else f"{formats.words(hit.by)}, other spelling"
 
 
 def _open(view: View, hit: Hit) -> tuple[str, dict[str, str]] | None:

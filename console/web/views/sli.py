@@ -39,11 +39,12 @@ def render(console: Console, view: View) -> None:
     with top:
         heading(figure.title, _sentence(view, figure), view, figure.horizon_us)
     _numbers(view, figure)
-    over_time, by = st.columns([3, 2], gap="large")
-    with over_time:
-        _over_time(console, view, figure)
-    with by:
+    _over_time(console, view, figure)
+    where, why = st.columns([3, 2], gap="large")
+    with where:
         _slices(console, view, figure)
+    with why:
+        _reasons(view, figure)
     _records(console, view, figure)
 
 
@@ -53,7 +54,7 @@ def _sentence(view: View, figure: Any) -> str:
 
 
 def _numbers(view: View, figure: Any) -> None:
-    share, objective, counts = st.columns([1, 1, 4], vertical_alignment="center")
+    share, objective, counts = st.columns([1, 1, 4])
     with share:
         st.metric("Good share", formats.percent(figure.ratio if figure.status != "no_data" else None))
         state_badge(figure.status)
@@ -92,7 +93,7 @@ def _over_time(console: Console, view: View, figure: Any) -> None:
         empty("Nothing was decided in this span.")
         return
     ground = charts.Ground(view.dark, view.zone)
-    picture = charts.ratio_over_time(points, figure.objective, ground)
+    picture = charts.ratio_over_time(points, figure.objective, (view.shown_us - span, view.shown_us), ground)
     alt = f"Good share per {grain} against the objective, with counts of bad and blind"
     st.plotly_chart(picture, key="ratio", config={"displaylogo": False}, alt=alt)
     with st.expander("The numbers in this chart"):
@@ -117,15 +118,17 @@ def _over_time(console: Console, view: View, figure: Any) -> None:
 
 def _slices(console: Console, view: View, figure: Any) -> None:
     st.subheader("Where", anchor=False)
-    by = choose("By", "by", SLICES, "entity")
+    # What a platform answers belongs to no entity, segment or currency.
+    kinds = {"platform": SLICES["platform"]} if figure.kind == "sample" else SLICES
+    by = choose("By", "by", kinds, next(iter(kinds)))
     found = figures.slices(console, figure.name, by, view.filters, view.shown_us)
     rows = [
         {
             by.capitalize(): label or "none",
             "Good share": formats.percent(f.ratio),
             "State": f.status,
-            "Good": f.good,
             "Bad": f.bad,
+            "Good": f.good,
             "Pending": f.pending,
             "Blind": f.blind,
             "label": label,
@@ -134,6 +137,9 @@ def _slices(console: Console, view: View, figure: Any) -> None:
     ]
     opens = None if by == "currency" else (lambda r: (path("sli"), view.link(sli=figure.name, **{by: r["label"]})))
     table(rows, key="slices", view=view, states=("State",), hidden=("label",), opens=opens)
+
+
+def _reasons(view: View, figure: Any) -> None:
     reasons = sorted(((o, r or "", n) for (o, r), n in figure.reasons.items()), key=lambda x: (x[0], -x[2]))
     st.subheader("Why", anchor=False)
     table(
@@ -163,7 +169,7 @@ def _records(console: Console, view: View, figure: Any) -> None:
         empty("No subject has this outcome in the window.")
         return
     table(
-        [_event(view, e) for e in first.items],
+        [_event(console, figure, e) for e in first.items],
         key="events",
         view=view,
         states=("Outcome",),
@@ -171,25 +177,31 @@ def _records(console: Console, view: View, figure: Any) -> None:
         links={"link": "open there"},
         hidden=("platform", "kind", "id"),
         total=first.total,
-        opens=lambda r: (path("document"), view.link(of=r["platform"], kind=r["kind"], id=r["id"])),
-        full=lambda: [_event(view, e) for e in figures.all_pages(listing)],
+        opens=lambda r: _open(view, figure, r),
+        full=lambda: [_event(console, figure, e) for e in figures.all_pages(listing)],
     )
 
 
-def _event(view: View, event: Any) -> dict[str, Any]:
+def _open(view: View, figure: Any, row: Any) -> tuple[str, dict[str, str]]:
+    if figure.kind == "sample":
+        return path("platforms"), view.link(of=row["platform"])
+    return path("document"), view.link(of=row["platform"], kind=row["kind"], id=row["id"])
+
+
+def _event(console: Console, figure: Any, event: Any) -> dict[str, Any]:
     return {
         "Outcome": event.outcome,
         "Reason": formats.words(event.reason or "in time") if event.outcome != "pending" else "",
-        "Document": event.number or event.external_id,
+        "Stream" if figure.kind == "sample" else "Document": event.number or event.external_id,
         "Customer": event.customer_name,
-        "Entity": event.entity,
-        "Revision": event.revision,
-        "Start": event.start_us,
+        "Money": formats.money(event.money_minor, event.currency),
         "Due": event.due_us,
         "Decided": event.at_us,
         "Took": formats.duration(event.value_us),
-        "Money": formats.money(event.money_minor, event.currency),
-        "Proven by": _proof(event),
+        "Proven by": _proof(console, event),
+        "Start": event.start_us,
+        "Entity": event.entity,
+        "Revision": event.revision if event.revision > 1 else None,
         "Digest": event.digest[:16],
         "link": event.link,
         "platform": event.platform,
@@ -198,9 +210,13 @@ def _event(view: View, event: Any) -> dict[str, Any]:
     }
 
 
-def _proof(event: Any) -> str | None:
+def _proof(console: Console, event: Any) -> str | None:
+    """Return the record that proves a verdict; of a missing one, the step at which it should have been."""
     name = event.proof_number or event.proof_external_id
-    return f"{event.proof_platform} {name or 'has none'}" if event.proof_platform else name
+    if name is None and event.proof_platform:
+        titles = {s.name: s.title for f in console.model.flows.values() for s in f.steps}
+        return f"{titles.get(event.proof_platform, event.proof_platform)}: none"
+    return f"{event.proof_platform} {name}" if event.proof_platform else name
 
 
 if __name__ == "__main__":
