@@ -7,8 +7,8 @@ from probes.sandbox import executions
 from probes.sandbox.clock import MINUTE_US, SECOND_US, local_us
 from probes.sandbox.entities import CURRENCY_IDS, ENTITIES, Entity, exchange_rate, major
 from probes.sandbox.orders import open_period, write_lines
-from probes.sandbox.records import erp_insert
-from probes.sandbox.world import Row, World
+from probes.sandbox.records import erp_insert, erp_update
+from probes.sandbox.world import Action, Row, World
 
 OPENS, CLOSES = (0, 15), (4, 0)  # local times of the batch window
 GRACE_US = 60 * MINUTE_US
@@ -34,8 +34,10 @@ class Night:
     on: date
     members: dict[str, list[Member]] = field(default_factory=dict)  # kind -> documents
     plan: dict[str, object] = field(default_factory=dict)
+    dropped: set[str] = field(default_factory=set)  # documents that the load shall lose
     run: Row | None = None
     journals: list[Row] = field(default_factory=list)
+    tells: list[Action] = field(default_factory=list)  # what faults have to say when it is done
 
     @property
     def name(self) -> str:
@@ -99,9 +101,9 @@ def run(world: World, batch: Night) -> None:
         world.silent(
             "N15", "long_batch", subject, f"month-end load, {minutes:.0f} minutes, inside its window", entity.code
         )
-    extra = batch.plan.get("extra_us", 0)
-    assert isinstance(extra, int)  # set by faults only
-    world.at(world.now_us + int(minutes * 60) * SECOND_US + extra, lambda: _finish(world, batch))
+    ends = batch.plan.get("ends_us")
+    normally_us = world.now_us + int(minutes * 60) * SECOND_US
+    world.at(ends if isinstance(ends, int) else normally_us, lambda: _finish(world, batch))
 
 
 def _finish(world: World, batch: Night) -> None:
@@ -109,8 +111,7 @@ def _finish(world: World, batch: Night) -> None:
     for kind, members in batch.members.items():
         for currency in sorted({m.currency for m in members}):
             mine = [m for m in members if m.currency == currency]
-            dropped = batch.plan.get("dropped")
-            loaded = [m for m in mine if not (isinstance(dropped, set) and m.external_id in dropped)]
+            loaded = [m for m in mine if m.external_id not in batch.dropped]
             journal = post(world, batch, kind, currency, loaded)
             batch.journals.append(journal)
             totals[f"{kind}-{currency}"] = {
@@ -122,6 +123,23 @@ def _finish(world: World, batch: Night) -> None:
             batch.run["customData"] |= {f"{key}:{name}": str(value) for name, value in sums.items()}
         executions.end(world, batch.run)
         world.milestone("batch_done", ("n8n", "batch", batch.name), batch.entity.code)
+    for tell in batch.tells:
+        tell()
+
+
+def correct(world: World, batch: Night, kind: str, currency: str) -> None:
+    """Set a journal that lost documents, or was altered, to what all documents of its day sum up to."""
+    members = [m for m in batch.members[kind] if m.currency == currency]
+    net, tax = sum(m.net_minor for m in members), sum(m.tax_minor for m in members)
+    key = journal_key(batch, kind, currency)
+    journal = next(row for row in batch.journals if row["externalid"] == key)
+    amounts = (major(net + tax, currency), major(-net, currency), major(-tax, currency))
+    for number, amount in enumerate(amounts):
+        world.netsuite["transactionline"][(journal["id"], number)]["foreignamount"] = amount
+    totals: Row = {"foreigntotal": amounts[0], "netamount": -amounts[1], "taxtotal": -amounts[2]}
+    erp_update(
+        world, "transaction", journal, **totals, memo=f"{journal['memo']}, corrected to {len(members)} documents"
+    )
 
 
 def journal_key(batch: Night, kind: str, currency: str) -> str:

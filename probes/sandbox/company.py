@@ -148,7 +148,7 @@ def _new_deal(world: World, entity: Entity, key: str) -> None:
 def _note_quiet(world: World, entity: Entity, day: date) -> None:
     """Write down the night in which next to nothing happens, and is nothing wrong."""
     if world.in_history():
-        subject = ("company", "entity", entity.code)
+        subject = ("netsuite", "subsidiary", str(entity.subsidiary_id))
         when = local_us(day + timedelta(days=1), entity.zone, 3)
         world.at(when, lambda: world.silent("N03", "quiet_night", subject, "nobody works at night", entity.code))
 

@@ -53,6 +53,18 @@ def dead_letter(world: World, message: Row, reason: str) -> None:
     )
 
 
+def drain(world: World, queue: str) -> int:
+    """Work off everything in a queue at once.
+
+    Returns: how many messages there were.
+    """
+    count = len(world.queues[queue])
+    world.queues[queue].clear()
+    world.queue_counts[queue]["deliver_get"] += count
+    world.queue_counts[queue]["ack"] += count
+    return count
+
+
 def reject(world: World, message: Row, error: str) -> Row:
     """Give a message up because the target refused its document.
 

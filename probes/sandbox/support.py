@@ -56,15 +56,17 @@ def _plan_life(world: World, key: str, customer: Customer, ticket: Row, plan: di
         world.at(routed_us, lambda: route(world, ticket))
     if ticket["priority"] in _IN_CRM:
         world.at(world.now_us + rng.randint(60, 25 * 60) * SECOND_US, lambda: to_crm(world, customer, ticket))
+    if "unrouted" in plan:
+        return  # whom nobody was told of nobody answers
     reply = rng.lognormvariate(7.2, 0.9)
     breached = reply > _TARGET_SECONDS[ticket["priority"]]
     world.at(routed_us + int(reply * SECOND_US), lambda: _reply(world, ticket, breached))
     draw = rng.random()
-    if "escalates" in plan or ("unrouted" not in plan and draw < 0.08):
+    if "escalates" in plan or draw < 0.08:
         world.at(routed_us + int(reply * SECOND_US) + MINUTE_US, lambda: escalate(world, key, customer, ticket, plan))
     elif draw < 0.14 and ticket["priority"] == "normal" and not plan:
         world.at(routed_us + int(reply * SECOND_US), lambda: change_severity(world, key, customer, ticket, "high"))
-    if "stays_open" in plan or "unrouted" in plan:
+    if "stays_open" in plan:
         return
     solved = routed_us + int((reply + rng.lognormvariate(10.4, 0.9)) * SECOND_US) + 4 * HOUR_US
     world.at(solved, lambda: support_update(world, ticket, status="solved"))

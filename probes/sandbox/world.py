@@ -155,6 +155,7 @@ class World:
     n8n: Tables = field(default_factory=lambda: defaultdict(dict))
     queues: dict[str, dict[str, Row]] = field(default_factory=dict)  # queue -> message id -> message
     queue_counts: dict[str, dict[str, int]] = field(default_factory=dict)
+    stalled: set[str] = field(default_factory=set)  # queues that nobody consumes
     log: list[Row] = field(default_factory=list)
     conditions: dict[str, list[Row]] = field(default_factory=lambda: defaultdict(list))  # platform -> what ails it
     journal: Journal = field(default_factory=Journal)

@@ -68,12 +68,13 @@ def _row(served: Served, name: str) -> Row:
     messages, counts = served.world.queues[name], served.world.queue_counts[name]
     head = min((m["died_us"] if "died_us" in m else m["published_us"] for m in messages.values()), default=None)
     dead = name.endswith(".dlq")
+    consumers = 0 if dead or name in served.world.stalled else 1
     arguments = {} if dead else {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": f"{name}.dlq"}
     stats: Row = {key: value for key, value in counts.items() if value}
     stats |= {f"{key}_details": {"rate": 0.0} for key in list(stats)}
     return {
         "name": name, "vhost": "/", "type": "classic", "state": "running", "durable": True, "messages": len(messages),
-        "messages_ready": len(messages), "messages_unacknowledged": 0, "consumers": 0 if dead else 1, "node": "rabbit@sandbox",
+        "messages_ready": len(messages), "messages_unacknowledged": 0, "consumers": consumers, "node": "rabbit@sandbox",
         "consumer_utilisation": None, "arguments": arguments, "policy": None, "memory": 20_000, "auto_delete": False,
         "idle_since": to_instant(served.now_us()).isoformat(timespec="milliseconds"), "message_stats": stats,
         "head_message_timestamp": None if head is None else head // 1_000_000, "exclusive": False,

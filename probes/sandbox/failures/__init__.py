@@ -1,9 +1,11 @@
 """Which failures are there? One table per domain, put together; whoever wants one more adds it to the table of its domain."""
 
 from probes.sandbox.failures import (
+    cases,
     events,
     invoices,
     master,
+    nights,
     orders,
     platforms,
     receivables,
@@ -14,7 +16,20 @@ from probes.sandbox.failures import (
 )
 from probes.sandbox.failures.spec import Fault
 
-_DOMAINS = (master, references, steps, orders, subscriptions, invoices, receivables, events, platforms, silent)
+_DOMAINS = (
+    master,
+    references,
+    steps,
+    orders,
+    subscriptions,
+    invoices,
+    receivables,
+    nights,
+    cases,
+    events,
+    platforms,
+    silent,
+)
 
 
 def _together() -> dict[str, Fault]:

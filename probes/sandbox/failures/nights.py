@@ -1,0 +1,121 @@
+"""How do nightly batches fail? Not run, late, partial, out of balance; each fault writes the truth when the night is over."""
+
+from datetime import timedelta
+
+from probes.sandbox import batches, truth
+from probes.sandbox.batches import Night
+from probes.sandbox.clock import HOUR_US, MINUTE_US
+from probes.sandbox.entities import Entity, major
+from probes.sandbox.failures.spec import Fault, Given, fault, variant_of
+from probes.sandbox.failures.victims import entity_for, fresh_invoice
+from probes.sandbox.world import World
+
+
+def _free_night(world: World, entity: Entity) -> Night:
+    """Return the next batch of an entity that has not begun and that no fault has touched."""
+    day = world.today(entity)
+    while True:
+        night = batches.night(world, entity, day)
+        if night.run is None and not night.plan and not night.tells and batches.starts_us(night) > world.now_us:
+            return night
+        day += timedelta(days=1)
+
+
+def _subject(night: Night) -> truth.Subject:
+    return ("n8n", "batch", night.name)
+
+
+def not_run(world: World, key: str, given: Given) -> None:
+    """B01."""
+    night = _free_night(world, entity_for(world, key, given, documents_only=True))
+    night.plan["skipped"] = True
+
+    def missed() -> None:
+        truth.wrong(
+            world, "B01", "batch_missing", _subject(night), "no run until the end of its window and an hour",
+            due_us=world.now_us, entity=night.entity.code, mend=lambda: batches.run(world, night),
+        )  # fmt: skip
+
+    world.at(batches.window_end_us(night) + batches.GRACE_US, missed)
+
+
+def run_late(world: World, key: str, given: Given) -> None:
+    """B02: it starts hours late, or takes hours too long; it is late from the end of its window until it is done."""
+    variant = variant_of(world, key, given, "late", "long")
+    night = _free_night(world, entity_for(world, key, given, documents_only=True))
+    over_us = world.rng("overrun", key).randint(10 * MINUTE_US, 50 * MINUTE_US)
+    ends_us = batches.window_end_us(night) + over_us
+    if variant == "late":
+        night.plan["delay_us"] = ends_us - batches.starts_us(night) - 2 * HOUR_US
+    night.plan["ends_us"] = ends_us
+
+    def late() -> None:
+        entry = truth.wrong(
+            world, "B02", "batch_late", _subject(night), f"still running at the end of its window ({variant})",
+            due_us=world.now_us, entity=night.entity.code,
+        )  # fmt: skip
+        night.tells.append(lambda: world.journal.repaired(entry.id, world.now_us))
+
+    world.at(batches.window_end_us(night), late)
+
+
+def partial(world: World, key: str, given: Given) -> None:
+    """B03: the load loses a document; the run's own totals say so."""
+    invoice = fresh_invoice(world, key, given, {"delay_us": 10 * MINUTE_US, "uncollected": True})
+    night = batches.night(world, invoice.entity, world.today(invoice.entity))
+    night.dropped.add(invoice.id)
+    net = int(invoice.row["total_excluding_tax"])
+
+    def tell() -> None:
+        truth.wrong(
+            world, "B03", "control_total", _subject(night), f"one document less in {invoice.currency} than was sent",
+            money=(net, invoice.currency), entity=night.entity.code, document=invoice.id,
+            mend=lambda: _reload(world, night, invoice.id, invoice.currency),
+        )  # fmt: skip
+
+    night.tells.append(tell)
+
+
+def _reload(world: World, night: Night, invoice_id: str, currency: str) -> None:
+    night.dropped.discard(invoice_id)
+    batches.correct(world, night, batches.REVENUE, currency)
+    if night.run is not None:
+        for name in ("count", "sum"):
+            source = night.run["customData"][f"{batches.REVENUE}-{currency}:source_{name}"]
+            night.run["customData"][f"{batches.REVENUE}-{currency}:target_{name}"] = source
+
+
+def out_of_balance(world: World, key: str, given: Given) -> None:
+    """B04: the journal's lines do not sum up to nothing, or its total is not that of the day's invoices."""
+    variant = variant_of(world, key, given, "unbalanced", "totals")
+    invoice = fresh_invoice(world, key, given, {"delay_us": 10 * MINUTE_US, "uncollected": True})
+    night = batches.night(world, invoice.entity, world.today(invoice.entity))
+    currency = invoice.currency
+    step = max(2, int(invoice.row["total_excluding_tax"]) // 10)
+    name = batches.journal_key(night, batches.REVENUE, currency)
+
+    def tell() -> None:
+        journal = next(row for row in night.journals if row["externalid"] == name)
+        lines, amount = world.netsuite["transactionline"], major(step, currency)
+        lines[(journal["id"], 1)]["foreignamount"] -= amount
+        if variant == "totals":
+            lines[(journal["id"], 0)]["foreignamount"] += amount
+            journal.update(foreigntotal=journal["foreigntotal"] + amount, netamount=journal["netamount"] + amount)
+        truth.wrong(
+            world, "B04", "amount_differs", ("netsuite", "Journal", name), f"{variant} by {step}", money=(step, currency),
+            entity=night.entity.code, document=invoice.id,
+            mend=lambda: batches.correct(world, night, batches.REVENUE, currency),
+        )  # fmt: skip
+
+    night.tells.append(tell)
+
+
+FAULTS: dict[str, Fault] = {
+    "B01": fault("a nightly batch does not run", "batch_missing: batch", not_run, "entity"),
+    "B02": fault("a nightly batch is late or too long", "batch_late: batch", run_late, "entity", "variant"),
+    "B03": fault("a nightly batch loses a document", "control_total: batch", partial, "entity", "customer"),
+    "B04": fault(
+        "a journal is out of balance or not the billing total", "amount_differs: Journal", out_of_balance,
+        "entity", "customer", "variant",
+    ),
+}  # fmt: skip
