@@ -127,7 +127,7 @@ def parse(value: Any) -> Deadline:
         return _joined("later", joined)
     if joined := _BATCHED.fullmatch(text):
         return _joined("batched", joined)
-    return Deadline(_term(value if isinstance(value, int) else text))
+    return Deadline(_term(text))
 
 
 def due_at(deadline: Deadline, starts: Array, entities: Array, schedules: Schedules, role: str) -> Array:
@@ -175,15 +175,14 @@ def _joined(join: Join, found: re.Match[str]) -> Deadline:
     return Deadline(first, join, second)
 
 
-def _term(value: int | str) -> Term:
-    text = str(value)
+def _term(text: str) -> Term:
     if found := _BUSINESS.fullmatch(text):
         amount = int(found[1]) * _UNIT.get(found[2], 1)
         return _positive(Term("business_days" if found[2] == "day" else "business_time", amount, found[3]), text)
     if found := _WINDOW.fullmatch(text):
         return Term("window", duration_us(found[2]) if found[2] else 0, found[1])
     try:
-        return _positive(Term("elapsed", duration_us(value)), text)
+        return _positive(Term("elapsed", duration_us(text)), text)
     except ValueError:
         raise ValueError(f"{text!r} is no deadline; {FORMS}") from None
 

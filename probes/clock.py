@@ -67,10 +67,10 @@ def local_date(us: int, zone: str) -> date:
     return from_us(us).astimezone(ZoneInfo(zone)).date()
 
 
-def duration_us(text: str | int) -> int:
-    """Read `4h`, `1d 12h`, `90s`, or a plain number of seconds. Errors: ValueError naming the accepted forms."""
-    if isinstance(text, int) and not isinstance(text, bool):
-        return text * SECOND
+def duration_us(text: object) -> int:
+    """Read `4h`, `1d 12h` or `90s`. Errors: ValueError naming the accepted forms; a number without a unit is none."""
+    if isinstance(text, int | float) and not isinstance(text, bool):
+        raise ValueError(f"{text} has no unit; write for example {text}s, {text}m, {text}h or {text}d")
     parts = _DURATION.findall(str(text))
     if not parts or _DURATION.sub("", str(text)).strip():
         raise ValueError(f"{text!r} is not a duration; write for example 90s, 15m, 4h, 28d or '1d 12h'")

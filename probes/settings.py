@@ -86,7 +86,7 @@ class StreamSettings(Strict):
 
 
 class PlatformSettings(Strict):
-    """One external system instance."""
+    """One external system instance. `deadline`: how long one request may take, its retries included."""
 
     vendor: Name
     roles: list[Role] | None = None

@@ -79,16 +79,29 @@ def _client(
         raise ProbeError(
             Reason.CONFIG, "`time_zone` is missing; this vendor writes times without a zone", platform=name
         )
+    _check_options(name, settings, manifest)
     spec = ClientSpec(
         base_url=url,
         platform=name,
-        deadline_seconds=manifest.request_seconds,
+        deadline_seconds=settings.deadline or manifest.request_seconds,
         concurrency=manifest.concurrency,
         headers=manifest.headers,
         errors=manifest.errors.rules_of(),
         quota=manifest.quota.rules_of(),
     )
     return Client(spec, auth=credential(name, settings, manifest, clock), clock=clock, transport=transport)
+
+
+def _check_options(name: str, settings: PlatformSettings, manifest: Manifest) -> None:
+    """Refuse what nothing would heed. Errors: ProbeError CONFIG."""
+    known = {*manifest.options, "link_url"}
+    for option in settings.options:
+        if option not in known:
+            text = f"options.{option} is unknown; {manifest.vendor} takes {', '.join(sorted(known))}"
+            raise ProbeError(Reason.CONFIG, text, platform=name)
+    if settings.deadline is not None and (HERE.parent / "logs" / f"{manifest.vendor}.yaml").exists():
+        text = f"`deadline` is the time of one HTTP request, and {manifest.vendor} makes none; remove it"
+        raise ProbeError(Reason.CONFIG, text, platform=name)
 
 
 def _hook(manifest: Manifest) -> ModuleType:

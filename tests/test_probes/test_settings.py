@@ -46,6 +46,10 @@ def refused(section: dict[str, Any]) -> str:
     ({**STRIPE, "streams": {"invoice": {"intervall": "30s"}}}, "Extra inputs are not permitted"),
     ({**STRIPE, "streams": {"invoice": {"fields": {"colour": "x"}}}}, "'colour' is no slot"),
     ({**STRIPE, "streams": {"invoice": {"states": {"x": "opened"}}}}, "'opened' is unknown"),
+    ({**STRIPE, "streams": {"invoice": {"interval": 30}}}, "30 has no unit; write for example 30s"),
+    ({**STRIPE, "deadline": 5}, "5 has no unit"),
+    ({**STRIPE, "options": {"details": 5}}, "options.details is unknown; stripe takes link_url"),
+    ({"vendor": "files", "url": "/data", "deadline": "5s"}, "files makes none; remove it"),
     ({**STRIPE, "time_zone": "Berlin"}, "is no time zone; write an IANA name"),
     ({**STRIPE, "roles": ["erb"]}, "Input should be 'crm'"),
     ({"vendor": "netsuite", "url": "https://1.suitetalk.api.netsuite.com"}, "`time_zone` is missing"),
@@ -94,6 +98,12 @@ def test_how_late_rows_become_readable_is_the_vendors_unless_the_company_knows_b
     known = load({"billing": {**STRIPE, "visibility_delay": "5s"}})["billing"].streams
     assert {s.spec.visibility_delay_seconds for s in as_shipped} == {60}
     assert {s.spec.visibility_delay_seconds for s in known} == {5}
+
+
+def test_a_request_takes_no_longer_than_the_company_allows_a_platform() -> None:
+    as_shipped = load({"billing": STRIPE})["billing"].session.client.spec
+    shorter = load({"billing": {**STRIPE, "deadline": "5s"}})["billing"].session.client.spec
+    assert (as_shipped.deadline_seconds, shorter.deadline_seconds) == (60.0, 5)
 
 
 def test_overrides_keep_how_the_vendor_writes_a_slot() -> None:
