@@ -1,4 +1,4 @@
-"""Which documents and customers stand behind a figure that alerts: the same conditions as its count."""
+"""Which documents and customers stand behind what alerts: under a figure, by the same conditions as its count."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from sqlalchemy import Connection, or_, select
 from metrics.definitions import Model, Sli
 from metrics.filters import Filters
 from metrics.listing import EventRow, events
+from metrics.risk import LateDocument
 from metrics.sli import figures
 from metrics.tables import RecordRow, StateInterval, StreamRow, table
 
@@ -21,25 +22,26 @@ def bad_members(
     """Return what is bad in the window of an SLI: documents of an event SLI, subjects of a state SLI, none of a sample."""
     if sli.kind == "event":
         rows = events(conn, model, now_us, sli.name, Filters(window_us=window_us), outcome="bad", limit=None)
-        return tuple(_of_event(row) for row in rows)
+        # Without any proof of arrival its money counts as lost, else as late.
+        return tuple(member_of(row, lost=row.proof_id is None) for row in rows)
     return _bad_subjects(conn, model, sli, now_us) if sli.kind == "state" else ()
 
 
-def _of_event(event: EventRow) -> Member:
-    """Without any proof of arrival its money counts as lost, else as late."""
+def member_of(document: EventRow | LateDocument, *, lost: bool) -> Member:
+    """Return a judged document as a member of an alert."""
     return Member(
-        platform=event.platform,
-        kind=event.kind,
-        external_id=event.external_id,
-        number=event.number,
-        entity=event.entity or None,
-        customer_id=event.customer_id,
-        customer=event.customer_name,
-        lost=event.proof_id is None,
-        due_us=event.due_us,
-        money_minor=event.money_minor,
-        currency=event.currency,
-        link=event.link,
+        platform=document.platform,
+        kind=document.kind,
+        external_id=document.external_id,
+        number=document.number,
+        entity=document.entity or None,
+        customer_id=document.customer_id,
+        customer=document.customer_name,
+        lost=lost,
+        due_us=document.due_us,
+        money_minor=document.money_minor,
+        currency=document.currency,
+        link=document.link,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from fractions import Fraction
 from typing import Annotated, Any
 
@@ -66,3 +67,11 @@ def timing(spec: Common, default: Timing) -> Timing:
         default.keep_firing_us if spec.keep_firing_for is None else spec.keep_firing_for,
         spec.repeat,
     )
+
+
+def unknown(what: str, named: Iterable[str], known: Iterable[str]) -> list[str]:
+    """Return a sentence for each name that is not known, with those that are."""
+    there = tuple(known)
+    return [
+        f"there is no {what} {name!r}; there are {', '.join(there) or 'none'}" for name in named if name not in there
+    ]

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, select
 
 from alerts import sight
 from alerts.findings import Alert, Finding, Member, Scope, Timing, distinct, fingerprint
-from alerts.spec import Common, Words
+from alerts.spec import Common, Words, unknown
 from metrics.definitions import Model
 from metrics.sight import View
 from metrics.tables import BreakRow, Crosswalk, RecordRow, StreamRow, table
@@ -69,11 +69,7 @@ def defaults(model: Model) -> Sequence[Spec]:
 
 def problems(spec: Spec, model: Model) -> Sequence[str]:
     """Return what is wrong with a spec for this company."""
-    return [
-        f"there is no flow {name!r}; there are {', '.join(model.flows) or 'none'}"
-        for name in spec.flow
-        if name not in model.flows
-    ]
+    return unknown("flow", spec.flow, model.flows)
 
 
 def read(conn: Connection, model: Model, spec: Spec, now_us: int) -> Facts:

@@ -13,7 +13,7 @@ from typing import Literal
 from sqlalchemy import Connection, and_, func, select
 
 from alerts.findings import Alert, Finding, Scope, Timing, fingerprint
-from alerts.spec import Common, Words
+from alerts.spec import Common, Words, unknown
 from metrics.bursts import WINDOW_US
 from metrics.definitions import Model
 from metrics.tables import Burst, RecordRow, StreamRow, table
@@ -53,11 +53,7 @@ def defaults(model: Model) -> Sequence[Spec]:
 
 def problems(spec: Spec, model: Model) -> Sequence[str]:
     """Return what is wrong with a spec for this company."""
-    return [
-        f"there is no platform {name!r}; there are {', '.join(model.platforms) or 'none'}"
-        for name in spec.platform
-        if name not in model.platforms
-    ]
+    return unknown("platform", spec.platform, model.platforms)
 
 
 def read(conn: Connection, model: Model, spec: Spec, now_us: int) -> tuple[Load, ...]:

@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 from alerts import sight
 from alerts.evidence import bad_members
 from alerts.findings import SEVERITIES, Alert, Finding, Member, Scope, Severity, Timing, distinct, fingerprint
-from alerts.spec import Common, Duration, Section, Share, Words
+from alerts.spec import Common, Duration, Section, Share, Words, unknown
 from metrics.definitions import Model, Sli
 from metrics.filters import Filters
 from metrics.sli import BurnRates, burn
@@ -109,13 +109,9 @@ def defaults(model: Model) -> Sequence[Spec]:
 
 def problems(spec: Spec, model: Model) -> Sequence[str]:
     """Return tiers that can never fire and settings under which one event pages somebody."""
-    unknown = [
-        f"there is no event SLI {name!r}; there are {', '.join(s.name for s in watched(Spec(), model)) or 'none'}"
-        for name in spec.sli
-        if name not in model.slis or model.slis[name].kind != "event"
-    ]
+    names = unknown("event SLI", spec.sli, (s.name for s in watched(Spec(), model)))
     own = spec.tiers is not TIERS and spec.tiers != TIERS
-    return [*unknown, *(text for sli in watched(spec, model) for text in _tier_problems(spec, sli, own))]
+    return [*names, *(text for sli in watched(spec, model) for text in _tier_problems(spec, sli, own))]
 
 
 def _tier_problems(spec: Spec, sli: Sli, own: bool) -> Iterator[str]:

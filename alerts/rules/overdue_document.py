@@ -13,9 +13,10 @@ from typing import Literal
 from sqlalchemy import Connection
 
 from alerts import sight
-from alerts.findings import Alert, Finding, Member, Scope, Severity, Timing, distinct, fingerprint
+from alerts.evidence import member_of
+from alerts.findings import Alert, Finding, Scope, Severity, Timing, distinct, fingerprint
 from alerts.message import sums
-from alerts.spec import Common, Words
+from alerts.spec import Common, Words, unknown
 from metrics.blocked import blocked
 from metrics.definitions import Model, Sli
 from metrics.filters import Filters
@@ -56,11 +57,7 @@ def defaults(model: Model) -> Sequence[Spec]:
 
 def problems(spec: Spec, model: Model) -> Sequence[str]:
     """Return what is wrong with a spec for this company."""
-    return [
-        f"there is no flow {name!r}; there are {', '.join(model.flows) or 'none'}"
-        for name in spec.flow
-        if name not in model.flows
-    ]
+    return unknown("flow", spec.flow, model.flows)
 
 
 def read(conn: Connection, model: Model, spec: Spec, now_us: int) -> Facts:
@@ -117,7 +114,7 @@ def _finding(
             entity=entity or None,
             owner=spec.owner or next((d.owner for d in documents if d.owner), None),
         ),
-        members=distinct(_member(d) for d in documents),
+        members=distinct(member_of(d, lost=d.lost) for d in documents),
         details=_blocks(facts, documents),
         provisional=bool(slis) and all(s.provisional for s in slis),
     )
@@ -132,23 +129,6 @@ def _blocks(facts: Facts, documents: list[LateDocument]) -> tuple[tuple[str, str
             money[currency] = money.get(currency, 0) + minor
             count += documents_waiting
     return (("Blocks", f"{count:,} open document{'' if count == 1 else 's'}, {sums(money)}"),) if count else ()
-
-
-def _member(d: LateDocument) -> Member:
-    return Member(
-        platform=d.platform,
-        kind=d.kind,
-        external_id=d.external_id,
-        number=d.number,
-        entity=d.entity or None,
-        customer_id=d.customer_id,
-        customer=d.customer_name,
-        lost=d.lost,
-        due_us=d.due_us,
-        money_minor=d.money_minor,
-        currency=d.currency,
-        link=d.link,
-    )
 
 
 def blind(facts: Facts, spec: Spec, alert: Alert, now_us: int) -> str | None:

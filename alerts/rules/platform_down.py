@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from alerts import sight
 from alerts.findings import Alert, Finding, Scope, Timing, fingerprint
 from alerts.sight import StreamSight
-from alerts.spec import Common, Words
+from alerts.spec import Common, Words, unknown
 from metrics.definitions import Model
 from probes.clock import MINUTE, iso
 from probes.errors import PERMANENT
@@ -40,11 +40,7 @@ def defaults(model: Model) -> Sequence[Spec]:
 
 def problems(spec: Spec, model: Model) -> Sequence[str]:
     """Return what is wrong with a spec for this company."""
-    return [
-        f"there is no platform {name!r}; there are {', '.join(model.platforms) or 'none'}"
-        for name in spec.platform
-        if name not in model.platforms
-    ]
+    return unknown("platform", spec.platform, model.platforms)
 
 
 def read(conn: Connection, model: Model, spec: Spec, now_us: int) -> tuple[StreamSight, ...]:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from alerts import sight
 from alerts.evidence import bad_members
 from alerts.findings import Alert, Finding, Member, Scope, Timing, distinct, fingerprint
-from alerts.spec import Common, Share, Words
+from alerts.spec import Common, Share, Words, unknown
 from metrics.definitions import Model, Sli
 from metrics.filters import Filters
 from metrics.sli import Figure, figures
@@ -71,11 +71,7 @@ def defaults(model: Model) -> Sequence[Spec]:
 
 def problems(spec: Spec, model: Model) -> Sequence[str]:
     """Return what is wrong with a spec for this company."""
-    return [
-        f"there is no SLI {name!r}; there are {', '.join(model.slis) or 'none'}"
-        for name in spec.sli
-        if name not in model.slis
-    ]
+    return unknown("SLI", spec.sli, model.slis)
 
 
 def read(conn: Connection, model: Model, spec: Spec, now_us: int) -> tuple[Reading, ...]:
