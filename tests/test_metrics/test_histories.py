@@ -5,17 +5,20 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from metrics.definitions import Model
 from metrics.listing import events
 from metrics.rebuild import verify
 from metrics.sli import figures
 from metrics.store import Store
 from metrics.tables import HEADS, VERDICTS, table
 from probes.clock import DAY
+from tests.reference.deadlines import Calendars
 from tests.reference.figures import count
 from tests.reference.judge import judge as reference_judge
 
@@ -24,6 +27,30 @@ from .histories import History, Landing, histories
 from .world import T0, World, model_of, wipe
 
 MODEL = model_of({"DE": {}, "US": {"posting": {"credit_note": "document"}}}, ("crm", "billing", "erp", "legacy"))
+
+NONE_DECLARED = Calendars()
+_WRITTEN: dict[str, dict[str, Any]] = {
+    "office": {"time_zone": "Europe/Berlin", "hours": {"mon-fri": "09:00-17:00"}, "holidays": ["2026-11-04"], "cut_off": "12:00"},
+    "plant": {"time_zone": "America/New_York", "hours": {"tue-sat": ["00:00-08:00", "20:00-24:00"]}},
+    "night": {"time_zone": "Europe/Berlin", "windows": [{"at": "05:00", "for": "3h"}, {"at": "20:00", "for": "1h", "on": "mon-wed"}]},
+}  # fmt: skip
+_DEADLINES = {
+    "ordered": "3 business hours", "order_latency": "4h, or window + 1h where batched", "posted": "1 business day",
+    "order_completion": "later of 24h and window + 1h", "invoice_sync_success": "2 business days on plant",
+    "subscription_activation": "60 business minutes",
+}  # fmt: skip
+_STEPS = {"quote_to_order": "ordered", "invoice_to_cash": "posted"}
+SCHEDULED = model_of(
+    {"DE": {"time_zone": "Europe/Berlin"}, "US": {"calendar": "plant", "time_zone": "America/New_York"}},
+    ("crm", "billing", "erp", "legacy"),
+    calendars=_WRITTEN, calendar="office", batches={"erp": "night"},
+    flows={
+        **{flow: {"deadlines": {step: _DEADLINES[step]}} for flow, step in _STEPS.items()},
+        "customer_master": {"deadlines": {"in_billing": "24h", "in_erp": "24h"}},
+    },
+    slis={name: {"within": text} for name, text in _DEADLINES.items() if name not in _STEPS.values()},
+)  # fmt: skip
+CALENDARS = Calendars(_WRITTEN, "office", {"US": "plant"}, batches={"erp": ["night"]}, deadlines=_DEADLINES)
 
 
 @pytest.fixture(scope="module")
@@ -35,10 +62,13 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Store, St
         store.close()
 
 
-def replay(store: Store, history: History, landings: list[Landing], rng: random.Random) -> World:
+def replay(
+    store: Store, history: History, landings: list[Landing], rng: random.Random, model: Model = MODEL,
+    calendars: Calendars = NONE_DECLARED,
+) -> World:  # fmt: skip
     """Land the pages in an order, polls and direct reads in between, judging at random moments; judged at the end."""
     wipe(store)
-    world = World(store, MODEL)
+    world = World(store, model, calendars=calendars)
     polled = {(w.platform, w.kind) for w in history.watermarks}
     for platform, kind in polled:
         world.see(platform, kind, watermark_us=None)
@@ -73,6 +103,15 @@ def test_stored_verdicts_equal_the_reference_judges_and_a_rebuild_finds_no_diffe
     world = replay(stores[0], history, history.landings, random.Random(seed))
     assert not differences(world)
     assert not miscounted(world, T0 + random.Random(seed).choice([2, 4, 29, 31]) * DAY)
+    assert not [check for check in verify(world.store, world.model, T0 + 40 * DAY) if check.differing]
+
+
+@given(history=histories(), seed=st.integers(0, 2**16))
+def test_verdicts_on_calendars_equal_the_reference_judges(
+    stores: tuple[Store, Store], history: History, seed: int
+) -> None:
+    world = replay(stores[0], history, history.landings, random.Random(seed), SCHEDULED, CALENDARS)
+    assert not differences(world)
     assert not [check for check in verify(world.store, world.model, T0 + 40 * DAY) if check.differing]
 
 
