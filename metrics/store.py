@@ -52,7 +52,8 @@ class Store:
             store._check(create)
         except OperationalError as error:
             store.close()
-            raise StoreError(f"cannot open the store {make_url(url).render_as_string()}: {error.orig}") from None
+            why = " ".join(str(error.orig).split())
+            raise StoreError(f"cannot open the store {make_url(url).render_as_string()}: {why}") from None
         except StoreError:
             store.close()
             raise

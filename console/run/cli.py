@@ -1,4 +1,6 @@
-"""What can be typed after `tieout`? Gathers the commands of `console/run/commands`, one file each.
+"""What can be typed after `tieout`? Gathers the commands of `console/run/commands`: one file each, one function of its name.
+
+A command whose first parameter is a Question gets the shared options.
 
 Exit codes: 0 fine, 1 a finding (an SLO is missed, a check failed), 2 wrong usage or configuration.
 """
@@ -14,10 +16,12 @@ from typing import Annotated
 import typer
 from sqlalchemy.exc import SQLAlchemyError
 
+from metrics.queries.pages import CursorError
+
 from . import commands
 from .cycle import fault_text
 from .logs import hush
-from .question import WrongInput
+from .question import WrongInput, answering, asks
 from .yaml_source import ConfigError
 
 app = typer.Typer(
@@ -46,8 +50,9 @@ def _globals(
 
 
 for found in sorted(iter_modules(commands.__path__), key=lambda m: m.name):
-    # A file without `register` is a mistake: the AttributeError names it.
-    import_module(f"{commands.__name__}.{found.name}").register(app)
+    # A file without a function of its own name is a mistake: the AttributeError names it.
+    command = getattr(import_module(f"{commands.__name__}.{found.name}"), found.name)
+    app.command(found.name)(answering(command) if asks(command) else command)
 
 
 def main() -> None:
@@ -55,7 +60,7 @@ def main() -> None:
     hush()
     try:
         app()
-    except (ConfigError, WrongInput) as error:
+    except (ConfigError, WrongInput, CursorError) as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(2)
     except SQLAlchemyError as error:

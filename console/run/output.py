@@ -166,4 +166,4 @@ def _table(answer: Answer) -> None:
     for note in answer.notes:
         console.print(escape(note), style="dim")
     if answer.next:
-        console.print(escape("more rows exist; raise --limit"), style="dim")
+        console.print(escape(f"more rows exist: raise --limit, or go on with --after {answer.next}"), style="dim")

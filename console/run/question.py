@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, TypeVar, get_type_hints
 
 import typer
 from sqlalchemy import Connection, select
@@ -21,11 +21,12 @@ from sqlalchemy import Connection, select
 from metrics.past import remark
 from metrics.queries.customers import customers_list
 from metrics.queries.narrow import EVERYTHING, Narrow, narrow
+from metrics.queries.pages import Listing
 from metrics.sli import Filters
-from metrics.tables import Scope, table
+from metrics.tables import RecordRow, Scope, StreamRow, table
 from probes.clock import DAY, duration_us, to_us
 
-from .output import Answer, Format, instant, write
+from .output import Answer, Column, Format, Item, instant, write
 from .settings import Settings, load_settings
 from .workspace import Workspace, open_workspace
 
@@ -33,7 +34,10 @@ ConfigOption = Annotated[
     Path | None, typer.Option("--config", help="Configuration file; else $TIEOUT_CONFIG, tieout.yaml.")
 ]
 StoreOption = Annotated[str | None, typer.Option("--store", help="Store URL instead of the configured one.")]
+LimitOption = Annotated[int, typer.Option("--limit", min=1, max=1000, help="At most this many rows.")]
+AfterOption = Annotated[str | None, typer.Option("--after", help="Go on after this: the `next` of the answer before.")]
 FormatOption = Annotated[Format, typer.Option("--format", help="How to write the answer.")]
+T = TypeVar("T")
 _MONTH = re.compile(r"(\d{4})-(\d{2})")
 
 
@@ -87,6 +91,13 @@ class Question:
         shown["customer"] = None if f.customer_id is None else str(f.customer_id)
         return {"as_of": instant(self.until_us), "from": instant(self.from_us), "filters": shown}
 
+    def listed(
+        self, listing: Listing[T], item: Callable[[T], Item], columns: Sequence[Column], empty: str = "nothing found"
+    ) -> Answer:
+        """Return one page of a list with how many rows there are in all."""
+        head = {**self.head(), "total": listing.total}
+        return Answer([item(row) for row in listing.items], columns, head, listing.next, empty=empty)
+
 
 def _shared(
     *,
@@ -132,6 +143,11 @@ def answering(command: Callable[..., Answer | tuple[Answer, int] | None]) -> Cal
     return run
 
 
+def asks(command: Callable[..., Any]) -> bool:
+    """Return whether a command answers a Question, and so takes the shared options."""
+    return next(iter(get_type_hints(command).values()), None) is Question
+
+
 def _remarked(answer: Answer, as_of_us: int | None) -> Answer:
     return answer if as_of_us is None else replace(answer, notes=[*answer.notes, remark(as_of_us)])
 
@@ -147,12 +163,18 @@ def ask(workspace: Workspace, asked: Asked) -> Question:
     now_us = workspace.now_us()
     until, window = _period(asked.period, _as_of(asked.as_of, now_us), now_us)
     model = workspace.model
-    _known("flow", asked.flow, model.flows)
-    _known("platform", asked.platform, workspace.platforms)
+    known("flow", asked.flow, model.flows)
+    known("platform", asked.platform, workspace.platforms)
     with workspace.store.read() as conn:
         if asked.entity is not None:
             seen = conn.execute(select(table(Scope).c.entity).distinct()).scalars()
-            _known("entity", asked.entity, sorted({*model.entities, *seen}))
+            known("entity", asked.entity, sorted({*model.entities, *seen}))
+        if asked.segment is not None:
+            c = table(RecordRow).c
+            streams = select(table(StreamRow).c.id).where(table(StreamRow).c.kind == "customer")
+            of = select(c.segment).where(c.stream_id.in_(streams), c.kind == "customer", c.segment.is_not(None))
+            had = conn.execute(of.distinct()).scalars()
+            known("segment", asked.segment, sorted(map(str, had)))
         customer = None if asked.customer is None else _customer(conn, asked.customer)
     filters = Filters(
         flow=asked.flow,
@@ -166,8 +188,9 @@ def ask(workspace: Workspace, asked: Asked) -> Question:
     return Question(workspace, filters, now_us, asked.format)
 
 
-def _known(what: str, word: str | None, known: Iterable[str]) -> None:
-    names = list(known)
+def known(what: str, word: str | None, there: Iterable[str]) -> None:
+    """Refuse a word that names nothing there is. Errors: WrongInput with what there is."""
+    names = list(there)
     if word is None or word in names:
         return
     near = get_close_matches(word, names, n=1)
@@ -176,6 +199,8 @@ def _known(what: str, word: str | None, known: Iterable[str]) -> None:
 
 
 def _customer(conn: Connection, text: str) -> int:
+    if not text.strip():
+        raise WrongInput("--customer: write a name, a number or an id.")
     found = customers_list(conn, EVERYTHING, text=text, limit=6).items
     exact = [row for row in found if row.name.casefold() == text.casefold()]
     if len(exact) == 1 or len(found) == 1:
@@ -196,13 +221,21 @@ def _as_of(text: str | None, now_us: int) -> int | None:
             at = _day(date.fromisoformat(text) + timedelta(days=1)) - 1
         else:
             at = to_us(datetime.fromisoformat(text))
-    except ValueError as error:
+    except ValueError:
+        zoneless = "has no time zone" if _is_local(text) else "is no instant or day of the calendar"
         raise WrongInput(
-            f"--as-of {text}: {error}. Write an instant with its zone, 2026-11-20T12:00:00Z, or a date (its end, UTC)."
+            f"--as-of {text}: this {zoneless}. Write an instant with its zone, 2026-11-20T12:00:00Z, or a date (its end, UTC)."
         ) from None
     if at > now_us:
         raise WrongInput(f"--as-of {text}: this is in the future.")
     return at
+
+
+def _is_local(text: str) -> bool:
+    try:
+        return datetime.fromisoformat(text).tzinfo is None
+    except ValueError:
+        return False
 
 
 def _period(text: str | None, until: int | None, now_us: int) -> tuple[int | None, int | None]:

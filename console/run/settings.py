@@ -138,9 +138,10 @@ def settings_from(source: Source, *, store: str | None = None) -> Settings:
     console = read.section("console", ConsoleSettings.model_validate, ConsoleSettings)
     scheduler = read.section("scheduler", SchedulerSettings.model_validate, SchedulerSettings)
     shown = read.section("demo", DemoSettings.model_validate, DemoSettings) if demo is not None else None
-    store_url = read.attempt(
-        ("store",), lambda: _store_url(store or os.environ.get("TIEOUT_STORE"), source.data.get("store"), source.path)
-    )
+    store_url = _named_store(store, "--store") or _named_store(os.environ.get("TIEOUT_STORE"), "TIEOUT_STORE")
+    if store_url is None:
+        written, folder = source.data.get("store"), source.path.resolve().parent
+        store_url = read.attempt(("store",), lambda: _written_store(written, folder))
     if problems:
         raise ConfigError("\n".join(problems))
     assert platforms is not None and metrics and alerts and console and scheduler and store_url  # noqa: PT018 # no problem: all read
@@ -223,20 +224,32 @@ def _secretive(place: Place) -> bool:
     return any(word in str(part).lower() for part in place for word in words)
 
 
-def _store_url(named: str | None, written: Any, config: Path) -> str:
-    """Return the store's URL; a relative SQLite file is relative to the configuration's folder (named: to this one)."""
-    text = named or (DEFAULT_STORE if written is None else _secret(written))
+def _named_store(text: str | None, where: str) -> str | None:
+    """Return the URL of a store named outside the file; a relative SQLite file is relative to this folder. Errors: ConfigError."""
+    try:
+        return None if not text else _store_url(text, Path.cwd())
+    except ValueError as error:
+        raise ConfigError(f"{where}: {error}.") from None
+
+
+def _written_store(written: Any, folder: Path) -> str:
+    """Return the URL of the store the file names; a relative SQLite file is relative to the file's folder."""
+    text = DEFAULT_STORE if written is None else _secret(written)
+    url = _store_url(text, folder)
+    if text == written and make_url(url).password:
+        raise ValueError("a password is never written here; put the whole URL into the environment and write env:NAME")
+    return url
+
+
+def _store_url(text: str, folder: Path) -> str:
     try:
         url = make_url(text)
     except ArgumentError:
         raise ValueError("write a store URL: sqlite:///FILE or postgresql://user@host/name (or env:NAME)") from None
     if url.get_backend_name() not in ("sqlite", "postgresql"):
         raise ValueError(f"{url.get_backend_name()} is not supported; write sqlite:///FILE or postgresql://…")
-    if url.password and not named and text == written:
-        raise ValueError("a password is never written here; put the whole URL into the environment and write env:NAME")
     if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
-        base = Path.cwd() if named else config.resolve().parent
-        url = url.set(database=str(base / Path(url.database).expanduser()))
+        url = url.set(database=str(folder / Path(url.database).expanduser()))
     return url.render_as_string(hide_password=False)
 
 

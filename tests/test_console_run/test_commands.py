@@ -145,6 +145,14 @@ def test_csv_holds_the_same_rows_as_json(loaded: Loaded) -> None:
     ]
 
 
+def test_pages_of_a_list_are_its_rows_in_order(loaded: Loaded) -> None:
+    whole = answer(loaded, "flows", "--state", "done", "--limit", "7")
+    first = answer(loaded, "flows", "--state", "done", "--limit", "3")
+    rest = answer(loaded, "flows", "--state", "done", "--limit", "4", "--after", first["next"])
+    assert first["items"] + rest["items"] == whole["items"]
+    assert len(whole["items"]) == 7
+
+
 def test_a_table_in_a_pipe_keeps_its_lines_whole(loaded: Loaded) -> None:
     text = tieout(loaded, "sli").stdout
     assert any(line.startswith("order_latency ") for line in text.splitlines())
@@ -201,6 +209,22 @@ def test_less_had_happened_at_a_past_instant(loaded: Loaded) -> None:
         (["sli", "--platform", "crmm"], "Did you mean crm?"),
         (["sli", "--entity", "NW-FR"], "no such entity"),
         (["sli", "--customer", "Nobody at all"], "tieout find"),
+        (["sli", "--customer", " "], "write a name, a number or an id"),
+        (["sli", "--segment", "enterprize"], "there is no such segment. Did you mean enterprise?"),
+        (["flows", "--state", "lst"], "Did you mean lost?"),
+        (["breaks", "--kind", "amount_differ"], "'amount_differs'"),
+        (["exceptions", "--kind", "letter"], "'dead_letter'"),
+        (["sli", "order_latency", "--outcome", "god"], "'good'"),
+        (["breaks", "--after", "page2"], "take it from `next`"),
+        (["find", ""], "write the id, number, key or name"),
+        (["sli", "--as-of", "yesterday"], "is no instant or day of the calendar. Write"),
+        (["sli", "--as-of", "2026-11-31"], "is no instant or day of the calendar. Write"),
+        (["sli", "--as-of", ""], "is no instant or day of the calendar. Write"),
+        (["sli", "--store", "mysql://x/y"], "--store: mysql is not supported; write sqlite:///FILE"),
+        (["sli", "--store", "nonsense"], "--store: write a store URL"),
+        (["sli", "--store", "postgresql://nobody@127.0.0.1:1/x"], "Check `store:` or --store"),
+        (["sli", "--store", "sqlite:////proc/x.sqlite"], "Check `store:` or --store"),
+        (["export", "csv", "breaks", "--out", "/nowhere/x.csv"], "Make its folder"),
         (["sli", "--period", "a while"], "28d, a month such as 2026-10"),
         (["sli", "--period", "2026-13"], "28d, a month such as 2026-10"),
         (["sli", "--period", "2999-01"], "in the future"),

@@ -10,7 +10,7 @@ from alerts.queries import AlertView, TransitionView, history, open_alerts
 from probes.clock import DAY
 
 from ..output import Answer, Column, Item, amounts, instant
-from ..question import Question, answering, refuse
+from ..question import Question, refuse
 
 OPEN = (
     Column("severity", "severity"),
@@ -31,11 +31,6 @@ HISTORY = (
     Column("text", "text"),
     Column("told", "told"),
 )
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("alerts")(answering(alerts))
 
 
 def alerts(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -10,7 +10,7 @@ from metrics.queries.breaks import Break
 from metrics.queries.breaks import breaks as listed
 
 from ..output import Answer, Column, Item, amount, instant
-from ..question import Question, answering, refuse
+from ..question import AfterOption, LimitOption, Question, refuse
 
 COLUMNS = (
     Column("kind", "kind"),
@@ -24,26 +24,27 @@ COLUMNS = (
     Column("money", "money", True),
     Column("since", "since"),
 )
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("breaks")(answering(breaks))
+Kind = Literal[
+    "missing_in_target", "missing_in_source", "amount_differs", "attribute_differs", "currency_differs", "period_differs",
+    "duplicate", "not_reversed", "stale_revision", "unauthorised_write", "unattributed_write",
+]  # fmt: skip
 
 
 def breaks(
     question: Question,
-    kind: Annotated[str | None, typer.Option(help="Only this kind, for example amount_differs.")] = None,
+    kind: Annotated[Kind | None, typer.Option(help="Only this kind.")] = None,
     closed: Annotated[bool, typer.Option("--closed", help="Also those that were mended.")] = False,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most this many rows.")] = 100,
+    limit: LimitOption = 100,
+    after: AfterOption = None,
 ) -> Answer:
     """List reconciliation differences, oldest first."""
     refuse(question, "breaks", "flow")
     with question.workspace.store.read() as conn:
         narrow = question.narrow(conn)
-        listing = listed(conn, narrow, open_only=not closed, kind=kind, since_us=question.from_us, limit=limit)
-    head = {**question.head(), "total": listing.total}
-    return Answer([break_item(b) for b in listing.items], COLUMNS, head, listing.next, empty="no open difference")
+        listing = listed(
+            conn, narrow, open_only=not closed, kind=kind, since_us=question.from_us, limit=limit, after=after
+        )
+    return question.listed(listing, break_item, COLUMNS, empty="no open difference")
 
 
 def break_item(b: Break) -> Item:

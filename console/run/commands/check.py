@@ -20,11 +20,6 @@ COLUMNS = (
 )
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("check")(check)
-
-
 def check(
     ctx: typer.Context, config: ConfigOption = None, store: StoreOption = None, format: FormatOption = Format.TABLE
 ) -> None:

@@ -18,11 +18,6 @@ from ..processes import ChildError
 from ..scheduler import stop_on_signals
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("demo")(demo)
-
-
 def demo(
     port: Annotated[
         int, typer.Option(min=1, max=65535, help="Port of the console; the next free one is taken.")

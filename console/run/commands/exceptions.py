@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -10,7 +10,7 @@ from metrics.queries.breaks import Trouble
 from metrics.queries.breaks import exceptions as listed
 
 from ..output import Answer, Column, Item, instant
-from ..question import Question, answering, refuse
+from ..question import AfterOption, LimitOption, Question, refuse
 
 COLUMNS = (
     Column("kind", "kind"),
@@ -20,25 +20,21 @@ COLUMNS = (
     Column("message", "message"),
     Column("since", "since"),
 )
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("exceptions")(answering(exceptions))
+Kind = Literal["dead_letter", "quarantined_row"]
 
 
 def exceptions(
     question: Question,
-    kind: Annotated[str | None, typer.Option(help="Only this kind, for example dead_letter.")] = None,
+    kind: Annotated[Kind | None, typer.Option(help="Only this kind.")] = None,
     closed: Annotated[bool, typer.Option("--closed", help="Also those that were handled.")] = False,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most this many rows.")] = 100,
+    limit: LimitOption = 100,
+    after: AfterOption = None,
 ) -> Answer:
     """List what a person must handle."""
     refuse(question, "exceptions", "flow", "period")
     with question.workspace.store.read() as conn:
-        listing = listed(conn, question.narrow(conn), open_only=not closed, kind=kind, limit=limit)
-    head = {**question.head(), "total": listing.total}
-    return Answer([trouble_item(t) for t in listing.items], COLUMNS, head, listing.next, empty="nothing to handle")
+        listing = listed(conn, question.narrow(conn), open_only=not closed, kind=kind, limit=limit, after=after)
+    return question.listed(listing, trouble_item, COLUMNS, empty="nothing to handle")
 
 
 def trouble_item(t: Trouble) -> Item:

@@ -10,14 +10,15 @@ from typing import Annotated, Any, Literal
 import typer
 
 from ..output import Answer, as_csv
-from ..question import Question, WrongInput, answering, refuse
+from ..question import Question, WrongInput, refuse
 from .alerts import alerts
 from .breaks import breaks
 from .exceptions import exceptions
 from .flows import flows
 from .sli import sli
 
-MOST = 1000
+MOST = 1_000_000
+"""A spreadsheet holds no more; what is beyond is said, never dropped in silence."""
 What = Literal["openmetrics", "csv"]
 LISTS: dict[str, Callable[[Question], Any]] = {
     "sli": sli,
@@ -26,11 +27,6 @@ LISTS: dict[str, Callable[[Question], Any]] = {
     "exceptions": lambda question: exceptions(question, limit=MOST),
     "alerts": alerts,
 }
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("export")(answering(export))
 
 
 def export(
@@ -47,7 +43,9 @@ def export(
     try:
         out.write_text(text, "utf-8")
     except OSError as error:
-        raise WrongInput(f"--out {out}: {error.strerror}.") from None
+        raise WrongInput(
+            f"--out {out}: cannot be written ({error.strerror}). Make its folder, or name another file."
+        ) from None
 
 
 def _metrics(question: Question) -> str:
@@ -65,4 +63,6 @@ def _csv(question: Question, listing: str | None) -> str:
         raise WrongInput(f"export csv {listing or ''}: name one of {', '.join(LISTS)}.")
     found = LISTS[listing](question)
     answer: Answer = found[0] if isinstance(found, tuple) else found
+    if answer.next is not None:
+        sys.stderr.write(f"only the first {MOST:,} rows were written; narrow the list, for example with --entity\n")
     return as_csv(answer)

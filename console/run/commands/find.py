@@ -9,9 +9,10 @@ import typer
 from metrics.queries.find import Hit
 from metrics.queries.find import find as search
 from metrics.queries.flows import Instance, instances_of
+from metrics.queries.pages import MOST
 
 from ..output import Answer, Column, Item, amount, instant
-from ..question import Question, answering, refuse
+from ..question import LimitOption, Question, WrongInput, refuse
 from .flows import instance_item
 
 COLUMNS = (
@@ -29,26 +30,24 @@ COLUMNS = (
 )
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("find")(answering(find))
-
-
 def find(
     question: Question,
     key: Annotated[str, typer.Argument(help="An id, number, PO number, business key, or the start of a name.")],
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most this many rows.")] = 50,
+    limit: LimitOption = 50,
 ) -> tuple[Answer, int]:
     """Find records by any key. Exit code 1 when there is none."""
     refuse(question, "find", "period", "flow", "segment", "customer")
+    if not key.strip():
+        raise WrongInput("tieout find: write the id, number, key or name to look for.")
     f = question.filters
     with question.workspace.store.read() as conn:
         past = question.narrow(conn).past
+        narrowed = f.platform is not None or f.entity is not None
         hits = [
             h
-            for h in search(conn, key, limit, past)
+            for h in search(conn, key, MOST if narrowed else limit, past)
             if f.platform in (None, h.head.platform) and f.entity in (None, h.head.entity)
-        ]
+        ][:limit]
         on: dict[int, list[Instance]] = {}
         for instance, steps in instances_of(conn, (h.head.id for h in hits), past):
             for record_id in {instance.anchor_id, *(s.record_id for s in steps if s.record_id is not None)}:

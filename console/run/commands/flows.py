@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -9,7 +10,7 @@ import typer
 from metrics.queries.flows import Instance, funnel, hops, instances
 
 from ..output import Answer, Column, Item, amount, amounts, instant, lasting
-from ..question import Question, WrongInput, answering
+from ..question import AfterOption, LimitOption, Question, WrongInput, known
 
 STEPS = (
     Column("flow", "flow"),
@@ -34,28 +35,27 @@ DOCUMENTS = (
     Column("due", "due"),
     Column("at risk", "at_risk", True),
 )
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("flows")(answering(flows))
+STATES = ("open", "done", "late", "lost", "excluded", "opening", "blind")
 
 
 def flows(
     question: Question,
     name: Annotated[str | None, typer.Argument(help="One flow; without it, all of them.")] = None,
     state: Annotated[
-        list[str] | None, typer.Option(help="List the documents in this state: open, late, lost, blind, done …")
+        list[str] | None, typer.Option(help=f"List the documents in this state; several times. {', '.join(STATES)}.")
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most this many rows.")] = 100,
+    limit: LimitOption = 100,
+    after: AfterOption = None,
 ) -> Answer:
     """Show each step of each flow, or with --state the documents behind the counts."""
     model = question.workspace.model
     chosen = name or question.filters.flow
     if chosen is not None and chosen not in model.flows:
         raise WrongInput(f"{chosen}: there is no such flow. There are: {', '.join(model.flows)}.")
+    for word in state or ():
+        known("state", word, STATES)
     if state:
-        return _documents(question, chosen, state, limit)
+        return _documents(question, chosen, state, limit, after)
     items = [item for flow in ([chosen] if chosen else model.flows) for item in _steps(question, flow)]
     return Answer(items, STEPS, question.head(), notes=model.notes, empty="no flow is judged yet")
 
@@ -82,7 +82,7 @@ def _steps(question: Question, flow: str) -> list[Item]:
     return items
 
 
-def _documents(question: Question, flow: str | None, state: list[str], limit: int) -> Answer:
+def _documents(question: Question, flow: str | None, state: Sequence[str], limit: int, after: str | None) -> Answer:
     with question.workspace.store.read() as conn:
         listing = instances(
             conn,
@@ -92,9 +92,9 @@ def _documents(question: Question, flow: str | None, state: list[str], limit: in
             from_us=question.from_us,
             to_us=question.until_us if question.from_us else None,
             limit=limit,
+            after=after,
         )
-    items = [instance_item(row) for row in listing.items]
-    return Answer(items, DOCUMENTS, {**question.head(), "total": listing.total}, listing.next)
+    return question.listed(listing, instance_item, DOCUMENTS)
 
 
 def instance_item(row: Instance) -> Item:

@@ -24,11 +24,6 @@ from ..settings import settings_from_text
 ROLE_NAMES = {"crm": "crm", "billing": "billing", "erp": "erp", "support": "support", "integration": "middleware"}
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("init")(init)
-
-
 def init(
     out: Annotated[Path, typer.Option(help="The file to write.")] = Path("tieout.yaml"),
     company: Annotated[str | None, typer.Option(help="The company's name.")] = None,

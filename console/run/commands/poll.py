@@ -31,11 +31,6 @@ COLUMNS = (
 )
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("poll")(poll)
-
-
 def poll(
     ctx: typer.Context,
     once: Annotated[bool, typer.Option("--once", help="Poll every stream once, judge, tell, and stop.")] = False,

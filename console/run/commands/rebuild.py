@@ -12,7 +12,7 @@ from metrics.rebuild import verify as compare
 from ..holding import holding_lease
 from ..output import Answer, Column
 from ..progress import progress
-from ..question import Question, answering, refuse
+from ..question import Question, refuse
 
 COLUMNS = (
     Column("table", "table"),
@@ -20,11 +20,6 @@ COLUMNS = (
     Column("differing", "differing", True),
     Column("first difference", "first_difference"),
 )
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("rebuild")(answering(rebuild))
 
 
 def rebuild(

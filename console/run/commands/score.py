@@ -29,11 +29,6 @@ COLUMNS = (
 SHOWN = 20
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("score")(score)
-
-
 def score(
     seeds: Annotated[
         int, typer.Option(min=1, max=1000, help="How many companies to watch, each from its own seed.")

@@ -11,7 +11,7 @@ from metrics.sli import Figure, figures, slices
 from probes.clock import MINUTE
 
 from ..output import Answer, Column, Item, amount, amounts, instant, lasting, ratio
-from ..question import Question, WrongInput, answering
+from ..question import LimitOption, Question, WrongInput
 
 FIGURES = (
     Column("SLI", "sli"),
@@ -38,20 +38,16 @@ EVENTS = (
     Column("took", "took", True),
     Column("money", "money", True),
 )
+Outcome = Literal["good", "bad", "pending", "blind", "excluded"]
 By = Literal["entity", "platform", "segment", "customer", "currency"]
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("sli")(answering(sli))
 
 
 def sli(
     question: Question,
     name: Annotated[str | None, typer.Argument(help="One SLI; without it, all of them.")] = None,
     by: Annotated[By | None, typer.Option(help="Cut the SLI NAME into slices.")] = None,
-    outcome: Annotated[str | None, typer.Option(help="List the documents of NAME: good, bad, pending, blind …")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most this many rows.")] = 100,
+    outcome: Annotated[Outcome | None, typer.Option(help="List the documents of NAME.")] = None,
+    limit: LimitOption = 100,
 ) -> tuple[Answer, int]:
     """Show the SLIs, the slices of one, or the documents behind it. Exit code 1 when an objective is missed."""
     model, now = question.workspace.model, question.now_us

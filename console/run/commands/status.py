@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import typer
 from sqlalchemy import Connection
 
 from alerts.queries import open_alerts
@@ -14,15 +13,10 @@ from probes.clock import DAY, duration_text
 from .. import pulse
 from ..lease import holder_now
 from ..output import Answer, Column, Item, amounts
-from ..question import Question, answering
+from ..question import Question
 
 COLUMNS = (Column("what", "what"), Column("name", "name"), Column("state", "state"), Column("detail", "detail"))
 WELL = {"ok", "met", "seen", "no data", "no_data"}
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("status")(answering(status))
 
 
 def status(question: Question) -> tuple[Answer, int]:

@@ -17,11 +17,6 @@ from ..workspace import open_workspace
 READY_SECONDS = 60.0
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("up")(up)
-
-
 def up(ctx: typer.Context, config: ConfigOption = None, store: StoreOption = None) -> None:
     """Start the scheduler and the console, and stop both on Ctrl-C or SIGTERM."""
     settings = settings_of(ctx, config, store)
