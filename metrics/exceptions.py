@@ -1,79 +1,209 @@
-"""What a person must handle: dead letters and rows that could not be read, one per subject, closed when they are gone.
+"""What a person must handle: dead letters, failed and hung runs, rows that could not be read. One per trouble, in one queue.
 
-Derived anew from facts at each judging; there are few, and what people attach to one hangs on its natural key.
+Tries of the same work are one exception with its attempts. An exception whose document stands in a flow closes only when the
+document's flows have gone through, as seen in the targets: never because a message has gone or a retry says it went well.
+Derived anew at each judging from facts and verdicts; there are few, and what people attach to one hangs on its natural key.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, delete, text
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
+from sqlalchemy import Connection, TextClause, bindparam, delete, text
+
+from .causes import classify, fingerprint
+from .definitions import Model
+from .head_tables import STUCK_AFTER_US, troubled
 from .keys import key_id
 from .store import bulk_insert
 from .tables import ExceptionRow, table
 
 EXCEPTIONS = table(ExceptionRow)
 _COLUMNS = (
-    "fingerprint", "subject_id", "kind", "cause", "stream_id", "document_id", "message", "since_us", "closed_us",
+    "fingerprint", "subject_id", "kind", "category", "cause", "stream_id", "document_id", "message", "attempts", "since_us",
+    "last_us", "closed_us",
 )  # fmt: skip
-_LETTERS = text(
-    "SELECT r.id, r.stream_id, r.status, r.name, COALESCE(r.created_us, r.first_observed_us) AS since_us, r.deleted_us,"
-    " (SELECT MIN(f.to_id) FROM reference f JOIN record d ON d.id = f.to_id WHERE f.record_id = r.id AND f.kind = 'about') AS by_id,"
-    " (SELECT MIN(k.record_id) FROM reference f JOIN record_key k ON k.key_id = f.to_id WHERE f.record_id = r.id"
-    " AND f.kind = 'about') AS by_key, r.external_id FROM stream p CROSS JOIN record r"
-    " WHERE r.stream_id = p.id AND r.kind = 'message'"
+_CHUNK = 500
+
+
+class _Seen(NamedTuple):
+    """One dead letter or run: what it says, when it began and ended, and whether it is out of the way."""
+
+    id: int
+    stream_id: int
+    kind: str
+    cause: str
+    message: str
+    tries: int
+    since_us: int
+    last_us: int
+    gone_us: int | None
+
+
+class _Chain(NamedTuple):
+    """The tries of one piece of work, oldest first, the document it is about, and when a try went well or it was taken away."""
+
+    tries: list[_Seen]
+    document: int | None
+    gone_us: int | None
+
+
+def _ids(statement: str) -> TextClause:
+    return text(statement).bindparams(bindparam("ids", expanding=True))
+
+
+_TROUBLES = text(
+    "SELECT r.id, r.stream_id, r.kind, r.state, r.status, r.name, r.external_id, r.version_count, r.deleted_us,"
+    " COALESCE(r.created_us, r.first_observed_us) AS begun_us, COALESCE(r.changed_us, r.observed_us) AS ended_us,"
+    f" p.watermark_us FROM stream p CROSS JOIN record r WHERE r.stream_id = p.id AND {troubled('r.')}"
+)
+_ABOUT = _ids(
+    "SELECT f.record_id, COALESCE(MIN(d.id), MIN(k.record_id)) AS document_id FROM reference f"
+    " LEFT JOIN record d ON d.id = f.to_id LEFT JOIN record_key k ON k.key_id = f.to_id"
+    " WHERE f.kind = 'about' AND f.record_id IN :ids GROUP BY f.record_id"
+)
+_RETRIES = _ids(
+    "SELECT f.to_id AS earlier, f.record_id AS later, r.state, COALESCE(r.changed_us, r.observed_us) AS at_us"
+    " FROM reference f JOIN record r ON r.id = f.record_id WHERE f.kind = 'replaces' AND f.to_id IN :ids"
+)
+_THROUGH = _ids(
+    "SELECT anchor_id, MAX(CASE WHEN state IN ('done', 'excluded', 'opening') OR completed_us IS NOT NULL THEN 0 ELSE 1 END) AS due,"
+    " MAX(completed_us) AS at_us FROM flow_instance WHERE flow = :flow AND anchor_id IN :ids GROUP BY anchor_id"
 )
 _FACTS = text(
-    "SELECT (SELECT COUNT(*) FROM quarantine) * 1000000000 + (SELECT COALESCE(SUM(r.version_count), 0)"
-    " FROM stream p CROSS JOIN record r WHERE r.stream_id = p.id AND r.kind = 'message')"
+    "SELECT (SELECT COALESCE(SUM(seen_count), 0) FROM quarantine) * 1000000000 + (SELECT COALESCE(SUM(r.version_count), 0)"
+    f" FROM stream p CROSS JOIN record r WHERE r.stream_id = p.id AND {troubled('r.')})"
+)
+_HUNG = text(
+    "SELECT COUNT(*) FROM stream p CROSS JOIN record r WHERE r.stream_id = p.id"
+    f" AND {troubled('r.')} AND r.state = 'open'"
+    f" AND COALESCE(r.created_us, r.first_observed_us) + {STUCK_AFTER_US} <= p.watermark_us"
+    " AND NOT EXISTS (SELECT 1 FROM exceptions e WHERE e.subject_id = r.id AND e.kind = 'stuck_run')"
 )
 _KEPT = text("SELECT value FROM counter WHERE name = 'exceptions'")
 _KEEP = text(
     "INSERT INTO counter (name, value, at_us) VALUES ('exceptions', :facts, 0) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
 )
-_REFUSED = text("SELECT stream_id, digest, first_us, reason, message FROM quarantine")
+_REFUSED = text("SELECT stream_id, digest, first_us, last_us, seen_count, reason, message FROM quarantine")
 
 
 def exceptions_lag(conn: Connection) -> bool:
-    """Return whether dead letters or refused rows came since the exceptions were last derived."""
-    return bool(conn.execute(_KEPT).scalar() != conn.execute(_FACTS).scalar_one())
+    """Return whether troubles came, or a run has come to hang, since the exceptions were last derived."""
+    if conn.execute(_KEPT).scalar() != conn.execute(_FACTS).scalar_one():
+        return True
+    return bool(conn.execute(_HUNG).scalar_one())
 
 
-def derive_exceptions(conn: Connection) -> int:
-    """Replace the exceptions by what the facts say. Returns how many there are."""
-    rows = []
-    for r in conn.execute(_LETTERS):
-        cause = r.status or "rejected"
-        document = r.by_id if r.by_id is not None else r.by_key
-        told = r.name or f"message {r.external_id} was dead-lettered ({cause})"
-        rows.append(
-            (
-                f"dead_letter:{r.stream_id}:{cause}",
-                r.id,
-                "dead_letter",
-                cause,
-                r.stream_id,
-                document,
-                told,
-                r.since_us,
-                r.deleted_us,
-            )
-        )
-    for q in conn.execute(_REFUSED):
-        subject = key_id(f"quarantine:{q.stream_id}:{bytes(q.digest).hex()}")
-        rows.append(
-            (
-                f"quarantine:{q.stream_id}:{q.reason}",
-                subject,
-                "quarantined_row",
-                q.reason,
-                q.stream_id,
-                None,
-                q.message,
-                q.first_us,
-                None,
-            )
-        )
+def derive_exceptions(conn: Connection, model: Model) -> int:
+    """Replace the exceptions by what facts and verdicts say. Returns how many there are."""
+    chains = _chains(conn, [seen for row in conn.execute(_TROUBLES) if (seen := _seen(row)) is not None])
+    through = _through(conn, model, {c.document for c in chains if c.document is not None})
+    rows = [_row(chain, through) for chain in chains]
+    rows += [_refused(q) for q in conn.execute(_REFUSED)]
     conn.execute(_KEEP, {"facts": conn.execute(_FACTS).scalar_one()})
     conn.execute(delete(EXCEPTIONS))
     bulk_insert(conn, EXCEPTIONS, sorted(rows, key=lambda row: row[:2]), _COLUMNS)
     return len(rows)
+
+
+def _seen(r: Any) -> _Seen | None:
+    """Return what a record tells of trouble; None while a run is still within its time."""
+    if r.kind == "message":
+        cause = r.status or "rejected"
+        told = r.name or f"message {r.external_id} was dead-lettered ({cause})"
+        return _Seen(r.id, r.stream_id, "dead_letter", cause, told, _deaths(r), r.begun_us, r.ended_us, r.deleted_us)
+    cause = r.status or "failed"
+    if r.state == "failed":
+        told = r.name or f"run {r.external_id} failed"
+        return _Seen(r.id, r.stream_id, "failed_run", cause, told, 1, r.ended_us, r.ended_us, None)
+    hung_us = r.begun_us + STUCK_AFTER_US
+    if r.state == "open" and (r.watermark_us is None or hung_us > r.watermark_us):
+        return None
+    told = f"run {r.external_id} was still going after {STUCK_AFTER_US // 3_600_000_000} h"
+    gone_us = None if r.state == "open" else r.ended_us
+    return _Seen(r.id, r.stream_id, "stuck_run", "hung", told, 1, hung_us, max(hung_us, r.ended_us), gone_us)
+
+
+def _deaths(r: Any) -> int:
+    """Return how often a message died: each death is a version of its own, and so is its going."""
+    return max(1, int(r.version_count) - (r.deleted_us is not None))
+
+
+def _chains(conn: Connection, seen: list[_Seen]) -> list[_Chain]:
+    """Return the tries of each piece of work together: a retry names what it tries again."""
+    by_id = {one.id: one for one in seen}
+    earlier: dict[int, int] = {}
+    well: dict[int, int] = {}
+    for chunk in _chunks(sorted(by_id)):
+        for r in conn.execute(_RETRIES, {"ids": chunk}):
+            earlier[r.later] = r.earlier
+            if r.state == "succeeded":
+                well[r.earlier] = min(r.at_us, well.get(r.earlier, r.at_us))
+    about = {row[0]: row[1] for chunk in _chunks(sorted(by_id)) for row in conn.execute(_ABOUT, {"ids": chunk})}
+    groups: dict[int, list[_Seen]] = defaultdict(list)
+    for one in seen:
+        groups[_first(one.id, earlier, by_id)].append(one)
+    return [_chain(sorted(tries, key=lambda t: (t.since_us, t.id)), about, well) for _, tries in sorted(groups.items())]
+
+
+def _first(rid: int, earlier: Mapping[int, int], known: Mapping[int, _Seen]) -> int:
+    passed = {rid}
+    while (before := earlier.get(rid)) is not None and before in known and before not in passed:
+        passed.add(before)
+        rid = before
+    return rid
+
+
+def _chain(tries: list[_Seen], about: Mapping[int, int | None], well: Mapping[int, int]) -> _Chain:
+    document = next((about[t.id] for t in tries if about.get(t.id) is not None), None)
+    ends = [well[t.id] for t in tries if t.id in well]
+    gone = [t.gone_us for t in tries]
+    taken = None if None in gone else max(us for us in gone if us is not None)
+    return _Chain(tries, document, min(ends) if ends else taken)
+
+
+def _through(conn: Connection, model: Model, documents: Iterable[int]) -> dict[int, tuple[bool, int]]:
+    """Return, of documents that stand in flows, whether all of these have gone through and since when. Time: microseconds."""
+    found: dict[int, tuple[bool, int]] = {}
+    for flow in model.flows:
+        for chunk in _chunks(sorted(documents)):
+            for r in conn.execute(_THROUGH, {"flow": flow, "ids": chunk}):
+                whole, at_us = found.get(r.anchor_id, (True, 0))
+                found[r.anchor_id] = (whole and not r.due, max(at_us, r.at_us or 0))
+    return found
+
+
+def _row(chain: _Chain, through: Mapping[int, tuple[bool, int]]) -> tuple[Any, ...]:
+    first, last = chain.tries[0], chain.tries[-1]
+    return (
+        fingerprint(first.kind, first.stream_id, first.cause, last.message), first.id, first.kind,
+        classify(last.message, last.cause), last.cause, first.stream_id, chain.document, last.message,
+        sum(t.tries for t in chain.tries), first.since_us, last.last_us, _closed(chain, through),
+    )  # fmt: skip
+
+
+def _closed(chain: _Chain, through: Mapping[int, tuple[bool, int]]) -> int | None:
+    """Return when the trouble was over. Of a document in a flow the flow decides; a message must have gone besides."""
+    first = chain.tries[0]
+    seen = through.get(chain.document) if chain.document is not None else None
+    if seen is None:
+        return chain.gone_us
+    whole, at_us = seen
+    if not whole or (first.kind == "dead_letter" and chain.gone_us is None):
+        return None
+    return max(at_us, chain.gone_us or 0, first.since_us)
+
+
+def _refused(q: Any) -> tuple[Any, ...]:
+    subject = key_id(f"quarantine:{q.stream_id}:{bytes(q.digest).hex()}")
+    return (
+        fingerprint("quarantined_row", q.stream_id, q.reason, q.message), subject, "quarantined_row",
+        classify(q.message, q.reason), q.reason, q.stream_id, None, q.message, q.seen_count, q.first_us, q.last_us, None,
+    )  # fmt: skip
+
+
+def _chunks(ids: list[int]) -> Iterable[list[int]]:
+    for start in range(0, len(ids), _CHUNK):
+        yield ids[start : start + _CHUNK]

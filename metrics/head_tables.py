@@ -5,7 +5,18 @@ from __future__ import annotations
 from sqlalchemy import Column, Index, LargeBinary
 from sqlmodel import Field, SQLModel
 
-from .columns import BILLED, COMPACT, big, key, rowid
+from probes.clock import HOUR
+
+from .columns import BILLED, COMPACT, big, index_where, key, rowid
+
+STUCK_AFTER_US = HOUR
+"""A run that goes on for longer than this hangs."""
+
+
+def troubled(of: str = "") -> str:
+    """Return the condition of records that a person may have to handle: dead letters, and runs that failed or hung."""
+    hung = f"{of}state = 'open' OR {of}changed_us - {of}created_us > {STUCK_AFTER_US}"
+    return f"({of}kind = 'message' OR ({of}kind = 'workflow_run' AND ({of}state = 'failed' OR {hung})))"
 
 
 class RecordRow(SQLModel, table=True):
@@ -18,6 +29,8 @@ class RecordRow(SQLModel, table=True):
         Index("ix_record_number", "number"),
         Index("ix_record_external", "external_id"),
         Index("ix_record_kind", "stream_id", "kind", "created_us"),
+        index_where("ix_record_customers", "segment", where="kind = 'customer'"),
+        index_where("ix_record_troubled", "stream_id", where=troubled()),
     )
     id: int = rowid()
     stream_id: int = big()

@@ -61,7 +61,7 @@ def judge(
         summary.subjects[flow.name] = done
     with store.write() as conn:
         if summary.total or exceptions_lag(conn):
-            derive_exceptions(conn)
+            derive_exceptions(conn, model)
         if summary.total:
             conn.execute(_COUNT, {"now": now_us})
     return summary

@@ -91,7 +91,7 @@ def _recompute(conn: Connection, model: Model, heads: bool, progress: Progress |
         with indexes_aside(conn, [table(t) for t in VERDICTS]):
             _rebuild_verdicts(conn, model, progress)
         rebuild_rollups(conn)
-        derive_exceptions(conn)
+        derive_exceptions(conn, model)
 
 
 def _rebuild_verdicts(conn: Connection, model: Model, progress: Progress | None) -> None:

@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-REVISION = "9d778300bf95"
+REVISION = "d2ed279d6a74"

@@ -7,6 +7,9 @@ from sqlmodel import SQLModel
 
 from .columns import ASKING, COMPACT, big, index_where, key
 
+UNFINISHED = "state IN ('late', 'lost', 'open')"
+"""Documents on their way or stuck: few of all, so an index holds them alone. Spelt as here a condition finds them by it."""
+
 
 class FlowInstance(SQLModel, table=True):
     """One revision of one anchor document, per legal entity, on its way.
@@ -19,6 +22,8 @@ class FlowInstance(SQLModel, table=True):
     __table_args__ = (
         Index("ix_flow_instance_state", "flow", "state", "started_us"),
         Index("ix_flow_instance_started", "flow", "started_us"),
+        Index("ix_flow_instance_completed", "flow", "completed_us"),
+        index_where("ix_flow_instance_unfinished", "customer_id", where=UNFINISHED),
         COMPACT,
     )
     flow: str = key()
@@ -79,8 +84,9 @@ class SliEvent(SQLModel, table=True):
     __tablename__ = "sli_event"
     __table_args__ = (
         Index("ix_sli_event_at", "sli", "at_us", "value_us", "outcome"),  # percentiles are read from it alone
-        Index("ix_sli_event_customer", "customer_id", "sli"),
+        Index("ix_sli_event_customer", "sli", "customer_id", "at_us"),
         Index("ix_sli_event_asking", "sli", sqlite_where=ASKING, postgresql_where=ASKING),
+        index_where("ix_sli_event_corrected", "corrected_us", where="corrected_us IS NOT NULL"),
         COMPACT,
     )
     sli: str = key()
@@ -146,18 +152,24 @@ class StateInterval(SQLModel, table=True):
 
 
 class ExceptionRow(SQLModel, table=True):
-    """Something a person must handle: a dead letter, a rejected document, a quarantined row, a failed run."""
+    """Something a person must handle: dead_letter, failed_run, stuck_run or quarantined_row. `fingerprint` names its cause.
+
+    `subject_id`: the first try, `message` and `last_us` are of the last one; `closed_us`: since when it needs nobody any more.
+    """
 
     __tablename__ = "exceptions"
     __table_args__ = (COMPACT,)
     fingerprint: str = key()
     subject_id: int = big(key=True)
     kind: str
+    category: str
     cause: str
     stream_id: int = big()
     document_id: int | None = big(null=True)
     message: str
+    attempts: int = 1
     since_us: int = big()
+    last_us: int = big()
     closed_us: int | None = big(null=True)
 
 

@@ -44,15 +44,21 @@ class Break:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """One exception: a dead letter, a rejected document, a quarantined row, a failed run. `document` where it names one."""
+    """One exception: a dead letter, a failed or hung run, a quarantined row. `document` where it names one.
+
+    `fingerprint`: equal for all of one cause; `category`: what kind of cause; `attempts`: tries so far, the last at `last_us`.
+    """
 
     fingerprint: str
     subject_id: int
     kind: str
+    category: str
     cause: str
     platform: str
     message: str
+    attempts: int
     since_us: int
+    last_us: int
     closed_us: int | None
     document: Head | None
 

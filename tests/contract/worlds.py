@@ -23,7 +23,7 @@ from . import tryton
 START = datetime(2026, 11, 20, 12, tzinfo=UTC)
 SECRETS = {
     "SALESFORCE": "sandbox-salesforce-secret", "STRIPE": "rk_live_sandbox_stripe", "ZENDESK": "sandbox-zendesk-token",
-    "RABBITMQ": "sandbox-rabbitmq", "TRYTON": tryton.KEY,
+    "RABBITMQ": "sandbox-rabbitmq", "N8N": "sandbox-n8n-key", "TRYTON": tryton.KEY,
 }  # fmt: skip
 
 
@@ -75,6 +75,7 @@ def section(folder: Path) -> dict[str, Any]:
         "queues": {
             "vendor": "rabbitmq", "url": "http://sandbox/rabbitmq", "auth": {"user": "monitor", "password": "env:RABBITMQ"},
         },
+        "runtime": {"vendor": "n8n", "url": "http://sandbox/n8n", "auth": {"key": "env:N8N"}},
         "books": {
             "vendor": "tryton", "url": "http://tryton/erp", "auth": {"key": "env:TRYTON"}, "streams": {"payment": {"enabled": True}},
         },

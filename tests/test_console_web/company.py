@@ -255,7 +255,7 @@ def poll_all(store: Store, model: Model, found: dict[str, FakePlatform], now_us:
 
 def _dead_letter() -> dict[str, object]:
     return {
-        "fingerprint": "dead-letter:orders.dlq", "subject_id": 1, "kind": "dead_letter", "cause": "rejected",
+        "fingerprint": "dead-letter:orders.dlq", "subject_id": 1, "kind": "dead_letter", "category": "value", "cause": "rejected",
         "stream_id": stream_id("erp", "order"), "document_id": record_id("crm", "opportunity", "D02"),
-        "message": f"order for {HOSTILE} was rejected", "since_us": NOW - HOUR, "closed_us": None,
+        "message": f"order for {HOSTILE} was rejected", "attempts": 1, "since_us": NOW - HOUR, "last_us": NOW - HOUR, "closed_us": None,
     }  # fmt: skip

@@ -35,7 +35,7 @@ T0 = to_us(datetime(2026, 11, 2, tzinfo=UTC))
 KINDS = {
     "crm": ("customer", "opportunity", "opportunity_change", "opportunity_line"),
     "billing": ("customer", "subscription", "invoice", "credit_note"),
-    "erp": ("customer", "order", "invoice", "credit_note", "payment", "journal_entry", "message"),
+    "erp": ("customer", "order", "invoice", "credit_note", "payment", "journal_entry", "message", "workflow_run"),
 }
 ROLES = {"crm": ("crm",), "billing": ("billing",), "erp": ("erp",), "legacy": ("erp",)}
 
