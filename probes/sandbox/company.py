@@ -89,7 +89,6 @@ class Company:
         for entity in ENTITIES:
             _plan_entity_day(world, entity, day)
             merges.live_a_day(world, entity, f"{entity.code}/{day}")
-            _note_quiet(world, entity, day)
         if self._export is not None:
             export = self._export
             world.at(local_us(day, "UTC", 2), lambda: export.snapshot_accounts(world))
@@ -143,14 +142,6 @@ def _new_deal(world: World, entity: Entity, key: str) -> None:
         lead = leads.nurture(world, key, entity, lambda: leads.convert(world, lead, customer, begin()))
     else:
         begin()
-
-
-def _note_quiet(world: World, entity: Entity, day: date) -> None:
-    """Write down the night in which next to nothing happens, and is nothing wrong."""
-    if world.in_history():
-        subject = ("netsuite", "subsidiary", str(entity.subsidiary_id))
-        when = local_us(day + timedelta(days=1), entity.zone, 3)
-        world.at(when, lambda: world.silent("N03", "quiet_night", subject, "nobody works at night", entity.code))
 
 
 def _new_ticket(world: World, entity: Entity, key: str) -> None:

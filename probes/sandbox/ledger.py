@@ -39,6 +39,8 @@ def hand_over(world: World, invoice: Invoice) -> None:
             return
         posted = post(world, invoice)
         runtime.consume(world, message, None if posted else "customer not in the ERP")
+        if posted is not None:
+            runtime.maybe_again(world, message, truth.invoice_subject(invoice), lambda: post(world, invoice))
 
     delay_us = invoice.plan.get("delay_us")
     if delay_us is not None:

@@ -50,6 +50,8 @@ def _send(world: World, deal: Deal, entity: Entity) -> None:
             return
         order = deliver(world, deal, entity)
         runtime.consume(world, message, None if order else "not won any more, or customer not in the ERP")
+        if order is not None:
+            runtime.maybe_again(world, message, truth.deal_subject(deal), lambda: deliver(world, deal, entity))
 
     delay_us = deal.plan.get("order_delay_us")
     if delay_us is not None:

@@ -41,6 +41,22 @@ def consume(world: World, message: Row, error: str | None = None) -> None:
         executions.ran(world, message["flow"], message["payload"], retry_of=message.get("failed_run"))
 
 
+def maybe_again(world: World, message: Row, subject: tuple[str, str, str], deliver: Action) -> None:
+    """Let one delivery in twenty-five come a second time; whoever receives it knows it already."""
+    rng = world.rng("again", message["message_id"])
+    if rng.random() < 0.04:
+        world.after(rng.uniform(60, 3000), lambda: again(world, message, subject, deliver))
+
+
+def again(world: World, message: Row, subject: tuple[str, str, str], deliver: Action) -> None:
+    """Deliver a message once more, without effect."""
+    if world.in_history():
+        deliver()
+        log(world, message, "delivered", "ok")
+        executions.ran(world, message["flow"], message["payload"])
+        world.silent("N05", "delivered_twice", subject, f"message {message['message_id']} came again")
+
+
 def dead_letter(world: World, message: Row, reason: str) -> None:
     """Move a message to the dead-letter queue of its flow."""
     world.queues[message["flow"]].pop(message["message_id"], None)

@@ -54,6 +54,9 @@ def _plan_life(world: World, key: str, customer: Customer, ticket: Row, plan: di
     routed_us = business_us(world.now_us, zone, rng.randint(30, 11 * 60) * SECOND_US)
     if "unrouted" not in plan:
         world.at(routed_us, lambda: route(world, ticket))
+        if routed_us - world.now_us > ROUTING_US and world.in_history():
+            subject = ("zendesk", "ticket", str(ticket["id"]))
+            world.silent("N03", "off_hours", subject, "waits for the desk to open", customer.entity.code)
     if ticket["priority"] in _IN_CRM:
         world.at(world.now_us + rng.randint(60, 25 * 60) * SECOND_US, lambda: to_crm(world, customer, ticket))
     if "unrouted" in plan:

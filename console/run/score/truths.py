@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 from probes.sandbox.journal import Entry
 
-PLATFORM = {"salesforce": "crm", "stripe": "billing", "netsuite": "erp", "zendesk": "support", "rabbitmq": "middleware"}
+PLATFORM = {
+    "salesforce": "crm", "stripe": "billing", "netsuite": "erp", "zendesk": "support", "rabbitmq": "middleware",
+    "n8n": "runtime",
+}  # fmt: skip
 """The sandbox's platforms by the names they have in the demo's configuration."""
 KIND = {"Opportunity": "opportunity", "Account": "customer", "invoice_payment": "payment"}
 """What the platforms' own words for their objects are called among records; other words are the same."""

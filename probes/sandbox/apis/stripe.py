@@ -107,7 +107,13 @@ def _guarded(handler: Handler) -> Handler:
 
 
 def _account(served: Served, request: Request) -> Response:
-    body = {"id": "acct_1Northwind", "object": "account", "business_profile": {"name": "Northwind"}, "country": "DE"}
+    swapped = served.condition("stripe", "swapped")
+    body = {
+        "id": "acct_1NwSandbox" if swapped else "acct_1Northwind",
+        "object": "account",
+        "business_profile": {"name": "Northwind"},
+        "country": "DE",
+    }
     return answer(body | {"charges_enabled": True, "default_currency": "eur", "type": "standard"})
 
 
@@ -115,7 +121,8 @@ def _balance(served: Served, request: Request) -> Response:
     empty = [
         {"amount": 0, "currency": currency, "source_types": {"card": 0}} for currency in ("eur", "usd", "jpy", "gbp")
     ]
-    return answer({"object": "balance", "livemode": True, "available": empty, "pending": empty})
+    live = served.condition("stripe", "swapped") is None
+    return answer({"object": "balance", "livemode": live, "available": empty, "pending": empty})
 
 
 def _visible(served: Served, kind: str) -> list[Row]:

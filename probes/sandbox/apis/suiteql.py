@@ -125,7 +125,7 @@ class _Compiler:
     def column(self, path: str) -> evaluate.Getter:
         """Compile a column, `alias.column` or plain where only one table has it."""
         if path.upper() in ("SYSTIMESTAMP", "SYSDATE", "CURRENT_TIMESTAMP", "CURRENT_DATE"):
-            return lambda env: LocalTime(self.served.now_us())
+            return lambda env: LocalTime(self.served.world.clock_us("netsuite"))
         alias, name, shape = self.resolve(path)
 
         def get(env: evaluate.Env) -> Any:

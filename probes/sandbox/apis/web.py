@@ -13,6 +13,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
+from probes.sandbox.apis import ailments
 from probes.sandbox.clock import Clock, to_instant
 from probes.sandbox.company import Company
 from probes.sandbox.world import Row, World
@@ -45,11 +46,12 @@ class Served:
 
     def condition(self, platform: str, kind: str) -> Row | None:
         """Return what ails a platform now, of one kind."""
-        return next((c for c in self.world.conditions[platform] if c["kind"] == kind), None)
+        return ailments.of(self.world, platform, kind)
 
     def hidden(self, platform: str) -> tuple[set[str], set[str]]:
         """Return the legal entities and the `Object.field` names that the probe's user has lost sight of."""
-        lost = [c for c in self.world.conditions[platform] if c["kind"] == "blind"]
+        conditions = self.world.conditions[platform]
+        lost = [c for c in conditions if c["kind"] == "blind" or c.get("variant") == "dropped"]
         return {c["entity"] for c in lost if c.get("entity")}, {c["field"].lower() for c in lost if c.get("field")}
 
     def count_in_window(self, name: str, seconds: int) -> int:
@@ -85,28 +87,42 @@ def mount(served: Served, platform: str, rules: list[tuple[str, str, Handler]], 
     )
 
     def app(environ: dict[str, Any], start_response: Any) -> Any:
+        slow = served.condition(platform, "slow")
+        if slow is not None:
+            _wait(served, float(slow["seconds"]))  # outside the lock: a slow platform blocks nobody else
         with served.company.lock:
             served.company.advance_to(served.clock.now_us())
             down = served.condition(platform, "down")
             if down is None:
-                response = _dispatch(served, url_map, Request(environ), refuse)
-            stamp = format_datetime(to_instant(served.now_us()), usegmt=True)
+                response = _dispatch(served, platform, url_map, Request(environ), refuse)
+            stamp = format_datetime(to_instant(served.world.clock_us(platform)), usegmt=True)
         if down is not None:
-            response = _broken(environ, down, refuse)  # outside the lock: a hanging platform blocks nobody else
+            response = _broken(environ, down, refuse)
         response.headers["Date"] = stamp
         return response(environ, start_response)
 
     return app
 
 
-def _dispatch(served: Served, url_map: Map, request: Request, refuse: Refuse) -> Response:
+def _wait(served: Served, seconds: float) -> None:
+    """Let an answer take its time: on the clock that is stepped by hand, else really."""
+    if served.clock.speed == 0:
+        served.clock.step(seconds)
+    else:
+        time.sleep(seconds / served.clock.speed)
+
+
+def _dispatch(served: Served, platform: str, url_map: Map, request: Request, refuse: Refuse) -> Response:
+    refused = ailments.signed_out(served.world, platform, request)
+    if refused is not None:
+        return refuse(401, *refused)
     try:
         handler, arguments = url_map.bind_to_environ(request.environ).match()
         response: Response = handler(served, request, **arguments)
     except HTTPException as failure:
         code = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}.get(failure.code or 500, "BAD_REQUEST")
         return refuse(failure.code or 500, code, f"{request.method} {request.path}: {failure.description}")
-    return response
+    return ailments.answered(served.world, platform, request, response)
 
 
 def _broken(environ: dict[str, Any], down: Row, refuse: Refuse) -> Response:

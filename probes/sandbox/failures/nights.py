@@ -11,7 +11,7 @@ from probes.sandbox.failures.victims import entity_for, fresh_invoice
 from probes.sandbox.world import World
 
 
-def _free_night(world: World, entity: Entity) -> Night:
+def free_night(world: World, entity: Entity) -> Night:
     """Return the next batch of an entity that has not begun and that no fault has touched."""
     day = world.today(entity)
     while True:
@@ -27,7 +27,7 @@ def _subject(night: Night) -> truth.Subject:
 
 def not_run(world: World, key: str, given: Given) -> None:
     """B01."""
-    night = _free_night(world, entity_for(world, key, given, documents_only=True))
+    night = free_night(world, entity_for(world, key, given, documents_only=True))
     night.plan["skipped"] = True
 
     def missed() -> None:
@@ -42,7 +42,7 @@ def not_run(world: World, key: str, given: Given) -> None:
 def run_late(world: World, key: str, given: Given) -> None:
     """B02: it starts hours late, or takes hours too long; it is late from the end of its window until it is done."""
     variant = variant_of(world, key, given, "late", "long")
-    night = _free_night(world, entity_for(world, key, given, documents_only=True))
+    night = free_night(world, entity_for(world, key, given, documents_only=True))
     over_us = world.rng("overrun", key).randint(10 * MINUTE_US, 50 * MINUTE_US)
     ends_us = batches.window_end_us(night) + over_us
     if variant == "late":

@@ -26,7 +26,7 @@ def _agree_again(world: World, *invoices: Invoice) -> None:
             world.journal.repaired(entry.id, world.now_us)
 
 
-def _second(world: World, key: str, invoice: Invoice) -> Invoice:
+def second_invoice(world: World, key: str, invoice: Invoice) -> Invoice:
     """Bill the same subscription once more, posted soon too."""
     other = billing.draft(world, invoice.subscription, f"{key}/second", "subscription_update")
     other.plan |= {"delay_us": invoice.plan["delay_us"], "uncollected": True}
@@ -39,7 +39,7 @@ def payment_lost(world: World, key: str, given: Given) -> None:
     """I05: a payment is not applied in the ERP, or to another invoice of the customer."""
     variant = variant_of(world, key, given, "unapplied", "misapplied")
     invoice = posted_soon(world, key, given)
-    other = _second(world, key, invoice) if variant == "misapplied" else None
+    other = second_invoice(world, key, invoice) if variant == "misapplied" else None
 
     def received(payment: Row) -> None:
         due_us = world.now_us + truth.PAYMENT_DEADLINE_US
@@ -116,7 +116,7 @@ def fan_out_incomplete(world: World, key: str, given: Given) -> None:
 def wrongly_split(world: World, key: str, given: Given) -> None:
     """I08: one transfer pays two invoices; the ERP gives one of them too little and the other too much."""
     invoice = posted_soon(world, key, given)
-    other = _second(world, key, invoice)
+    other = second_invoice(world, key, invoice)
     shift = max(1, min(invoice.row["total"], other.row["total"]) // 5)
 
     def split(parts: list[tuple[Invoice, Row]]) -> None:
