@@ -23,7 +23,7 @@ from .tables import ExceptionRow, table
 EXCEPTIONS = table(ExceptionRow)
 _COLUMNS = (
     "fingerprint", "subject_id", "kind", "category", "cause", "stream_id", "document_id", "message", "attempts", "since_us",
-    "last_us", "closed_us",
+    "last_us", "closed_us", "money_minor", "currency",
 )  # fmt: skip
 _CHUNK = 500
 
@@ -40,6 +40,15 @@ class _Seen(NamedTuple):
     since_us: int
     last_us: int
     gone_us: int | None
+
+
+class _Stand(NamedTuple):
+    """How a document stands in its flows: whether all have gone through, since when, and the money that has not."""
+
+    through: bool
+    at_us: int
+    money_minor: int | None
+    currency: str | None
 
 
 class _Chain(NamedTuple):
@@ -68,9 +77,9 @@ _RETRIES = _ids(
     "SELECT f.to_id AS earlier, f.record_id AS later, r.state, COALESCE(r.changed_us, r.observed_us) AS at_us"
     " FROM reference f JOIN record r ON r.id = f.record_id WHERE f.kind = 'replaces' AND f.to_id IN :ids"
 )
-_THROUGH = _ids(
-    "SELECT anchor_id, MAX(CASE WHEN state IN ('done', 'excluded', 'opening') OR completed_us IS NOT NULL THEN 0 ELSE 1 END) AS due,"
-    " MAX(completed_us) AS at_us FROM flow_instance WHERE flow = :flow AND anchor_id IN :ids GROUP BY anchor_id"
+_STANDS = _ids(
+    "SELECT anchor_id, CASE WHEN state IN ('done', 'excluded', 'opening') OR completed_us IS NOT NULL THEN 0 ELSE 1 END AS due,"
+    " completed_us, risk_minor, currency FROM flow_instance WHERE flow = :flow AND anchor_id IN :ids ORDER BY anchor_id, revision"
 )
 _FACTS = text(
     "SELECT (SELECT COALESCE(SUM(seen_count), 0) FROM quarantine) * 1000000000 + (SELECT COALESCE(SUM(r.version_count), 0)"
@@ -99,8 +108,8 @@ def exceptions_lag(conn: Connection) -> bool:
 def derive_exceptions(conn: Connection, model: Model) -> int:
     """Replace the exceptions by what facts and verdicts say. Returns how many there are."""
     chains = _chains(conn, [seen for row in conn.execute(_TROUBLES) if (seen := _seen(row)) is not None])
-    through = _through(conn, model, {c.document for c in chains if c.document is not None})
-    rows = [_row(chain, through) for chain in chains]
+    stands = _stands(conn, model, {c.document for c in chains if c.document is not None})
+    rows = [_row(chain, stands) for chain in chains]
     rows += [_refused(q) for q in conn.execute(_REFUSED)]
     conn.execute(_KEEP, {"facts": conn.execute(_FACTS).scalar_one()})
     conn.execute(delete(EXCEPTIONS))
@@ -164,43 +173,51 @@ def _chain(tries: list[_Seen], about: Mapping[int, int | None], well: Mapping[in
     return _Chain(tries, document, min(ends) if ends else taken)
 
 
-def _through(conn: Connection, model: Model, documents: Iterable[int]) -> dict[int, tuple[bool, int]]:
-    """Return, of documents that stand in flows, whether all of these have gone through and since when. Time: microseconds."""
-    found: dict[int, tuple[bool, int]] = {}
+def _stands(conn: Connection, model: Model, documents: Iterable[int]) -> dict[int, _Stand]:
+    """Return how those documents stand that are the anchor of a flow. One in several flows is worth the most that one of them says."""
+    found: dict[int, _Stand] = {}
     for flow in model.flows:
         for chunk in _chunks(sorted(documents)):
-            for r in conn.execute(_THROUGH, {"flow": flow, "ids": chunk}):
-                whole, at_us = found.get(r.anchor_id, (True, 0))
-                found[r.anchor_id] = (whole and not r.due, max(at_us, r.at_us or 0))
+            sums: dict[tuple[int, str | None], int] = defaultdict(int)
+            for r in conn.execute(_STANDS, {"flow": flow, "ids": chunk}):
+                held = found.get(r.anchor_id, _Stand(True, 0, None, None))
+                found[r.anchor_id] = held._replace(
+                    through=held.through and not r.due, at_us=max(held.at_us, r.completed_us or 0)
+                )
+                sums[r.anchor_id, r.currency] += r.risk_minor or 0
+            for (rid, currency), minor in sums.items():
+                if minor > (found[rid].money_minor or 0):
+                    found[rid] = found[rid]._replace(money_minor=minor, currency=currency)
     return found
 
 
-def _row(chain: _Chain, through: Mapping[int, tuple[bool, int]]) -> tuple[Any, ...]:
+def _row(chain: _Chain, stands: Mapping[int, _Stand]) -> tuple[Any, ...]:
     first, last = chain.tries[0], chain.tries[-1]
+    stand = stands.get(chain.document) if chain.document is not None else None
+    closed_us = _closed(chain, stand)
+    money, currency = (stand.money_minor, stand.currency) if stand is not None and closed_us is None else (None, None)
     return (
         fingerprint(first.kind, first.stream_id, first.cause, last.message), first.id, first.kind,
         classify(last.message, last.cause), last.cause, first.stream_id, chain.document, last.message,
-        sum(t.tries for t in chain.tries), first.since_us, last.last_us, _closed(chain, through),
+        sum(t.tries for t in chain.tries), first.since_us, last.last_us, closed_us, money, currency,
     )  # fmt: skip
 
 
-def _closed(chain: _Chain, through: Mapping[int, tuple[bool, int]]) -> int | None:
+def _closed(chain: _Chain, stand: _Stand | None) -> int | None:
     """Return when the trouble was over. Of a document in a flow the flow decides; a message must have gone besides."""
     first = chain.tries[0]
-    seen = through.get(chain.document) if chain.document is not None else None
-    if seen is None:
+    if stand is None:
         return chain.gone_us
-    whole, at_us = seen
-    if not whole or (first.kind == "dead_letter" and chain.gone_us is None):
+    if not stand.through or (first.kind == "dead_letter" and chain.gone_us is None):
         return None
-    return max(at_us, chain.gone_us or 0, first.since_us)
+    return max(stand.at_us, chain.gone_us or 0, first.since_us)
 
 
 def _refused(q: Any) -> tuple[Any, ...]:
     subject = key_id(f"quarantine:{q.stream_id}:{bytes(q.digest).hex()}")
     return (
         fingerprint("quarantined_row", q.stream_id, q.reason, q.message), subject, "quarantined_row",
-        classify(q.message, q.reason), q.reason, q.stream_id, None, q.message, q.seen_count, q.first_us, q.last_us, None,
+        classify(q.message, q.reason), q.reason, q.stream_id, None, q.message, q.seen_count, q.first_us, q.last_us, None, None, None,
     )  # fmt: skip
 
 

@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-REVISION = "d2ed279d6a74"
+REVISION = "cd6936b76773"

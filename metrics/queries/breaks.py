@@ -60,6 +60,8 @@ class Trouble:
     since_us: int
     last_us: int
     closed_us: int | None
+    money_minor: int | None
+    currency: str | None
     document: Head | None
 
 

@@ -83,6 +83,7 @@ def test_a_failed_run_names_its_cause_and_its_document(world: World) -> None:
     assert (one.kind, one.category, one.cause, one.attempts) == ("failed_run", "missing", "error", 1)
     assert one.document is not None
     assert (one.document.external_id, one.since_us, one.closed_us) == ("d1", T0 + MINUTE, None)
+    assert (one.money_minor, one.currency) == (1000, "EUR")
     assert clean(world)
 
 
@@ -132,7 +133,7 @@ def test_a_failure_ends_when_the_target_shows_the_effect_whoever_brought_it_abou
     won(world, T0)
     world.land("erp", [run("1", "failed", T0, T0 + MINUTE, "503", *about())], T0 + HOUR)
     delivered(world, T0 + 2 * HOUR)
-    assert [e.closed_us for e in queue(world)] == [T0 + 2 * HOUR]
+    assert [(e.closed_us, e.money_minor) for e in queue(world)] == [(T0 + 2 * HOUR, None)]
 
 
 def test_a_dead_letter_stays_until_it_has_gone_and_its_document_has_come_through(world: World) -> None:

@@ -104,8 +104,8 @@ def _exceptions(conn: Connection) -> Iterator[Found]:
     subjects = {row.id: (row.kind, row.external_id) for row in conn.execute(names)}
     for e in listed:
         kind, external_id = subjects.get(e.subject_id, (e.kind, str(e.subject_id)))
-        money = (None, None) if e.document is None else (e.document.net_minor, e.document.currency)
-        yield ("exception", e.platform, kind, external_id), money
+        said = "stuck" if e.kind == "stuck_run" else "exception"
+        yield (said, e.platform, kind, external_id), (e.money_minor, e.currency)
 
 
 def _late(conn: Connection) -> Iterator[Found]:

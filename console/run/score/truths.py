@@ -12,7 +12,7 @@ PLATFORM = {
     "n8n": "runtime",
 }  # fmt: skip
 """The sandbox's platforms by the names they have in the demo's configuration."""
-KIND = {"Opportunity": "opportunity", "Account": "customer", "invoice_payment": "payment"}
+KIND = {"Opportunity": "opportunity", "Account": "customer", "invoice_payment": "payment", "execution": "workflow_run"}
 """What the platforms' own words for their objects are called among records; other words are the same."""
 SILENT = "N"
 """Ids of the catalogue that begin so look like failures and are none."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "d2ed279d6a74"
+revision = "cd6936b76773"
 down_revision = None
 
 
@@ -135,6 +135,8 @@ def upgrade() -> None:
         sa.Column("since_us", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("last_us", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("closed_us", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("money_minor", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("currency", sa.String(), nullable=True),
         sa.PrimaryKeyConstraint("fingerprint", "subject_id"),
         sqlite_with_rowid=False,
     )
@@ -568,7 +570,12 @@ def upgrade() -> None:
         sqlite_where=sa.text("reason IN ('confirming', 'not_visible')"),
         postgresql_where=sa.text("reason IN ('confirming', 'not_visible')"),
     )
-    op.create_index("ix_sli_event_at", "sli_event", ["sli", "at_us", "value_us", "outcome"], unique=False)
+    op.create_index(
+        "ix_sli_event_at",
+        "sli_event",
+        ["sli", "at_us", "anchor_id", "revision", "entity", "value_us", "outcome"],
+        unique=False,
+    )
     op.create_index(
         "ix_sli_event_corrected",
         "sli_event",
