@@ -165,3 +165,11 @@ def held_by(conn: Connection, ids: Iterable[int]) -> dict[int, int]:
         query = select(CROSSWALK.c.record_id, CROSSWALK.c.customer_id).where(CROSSWALK.c.record_id.in_(chunk))
         found.update((row[0], row[1]) for row in conn.execute(query))
     return found
+
+
+def members_of(conn: Connection, customers: Iterable[int]) -> set[int]:
+    """Return every record of these customers."""
+    found: set[int] = set()
+    for chunk in chunks(sorted(set(customers))):
+        found.update(conn.execute(select(CROSSWALK.c.record_id).where(CROSSWALK.c.customer_id.in_(chunk))).scalars())
+    return found

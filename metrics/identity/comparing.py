@@ -79,6 +79,7 @@ def splink_settings(suggest: Suggesting, prior: float) -> dict[str, Any]:
     return {
         "link_type": "dedupe_only",
         "unique_id_column_name": "id",
+        "linker_uid": "tieout",  # else drawn at random, and the same model would have another digest each time
         "probability_two_random_records_match": prior,
         "retain_matching_columns": True,
         "retain_intermediate_calculation_columns": True,

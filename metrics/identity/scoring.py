@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import log2
 from typing import Any, NamedTuple
 
-from .features import Values, blocks
+from .features import Values
 from .settings import Suggesting
 from .training import Trained, as_table, duckdb_api
 
@@ -58,16 +58,6 @@ def parts_of(told: str) -> tuple[Part, ...]:
     return tuple(Part(*part) for part in json.loads(told))
 
 
-def pairs_within(suggest: Suggesting, rows: Mapping[int, Values]) -> dict[int, list[int]]:
-    """Return the blocks of each record, without those that too many share."""
-    stands = {rid: blocks(suggest, values) for rid, values in rows.items()}
-    sizes: dict[int, int] = {}
-    for found in stands.values():
-        for block in found:
-            sizes[block] = sizes.get(block, 0) + 1
-    return {rid: [b for b in found if 2 <= sizes[b] <= suggest.block_most] for rid, found in stands.items()}
-
-
 def score(
     suggest: Suggesting, trained: Trained, rows: Mapping[int, Values], within: Mapping[int, Sequence[int]], least: float
 ) -> list[Scored]:
@@ -110,24 +100,3 @@ def _scored(row: Mapping[str, Any], labels: Mapping[str, Mapping[int, tuple[str,
         parts.append(Part(name, label, round(weight, 6)))
     a, b = sorted((int(row["id_l"]), int(row["id_r"])))
     return Scored(a, b, round(sum(part.weight for part in parts), 6), tuple(parts))
-
-
-def clusters(pairs: Iterable[Scored], of: Mapping[int, Any] | None = None) -> list[set[int]]:
-    """Return which records the pairs would make one, the heaviest first. `of`: the source each record is alone in."""
-    over: dict[int, int] = {}
-    members: dict[int, set[int]] = {}
-
-    def find(record: int) -> int:
-        while over.get(record, record) != record:
-            record = over[record]
-        return record
-
-    for pair in sorted(pairs, key=lambda p: (-p.weight, p.a, p.b)):
-        one, two = find(pair.a), find(pair.b)
-        mine, theirs = members.get(one, {one}), members.get(two, {two})
-        if one == two or (of is not None and {of[r] for r in mine} & {of[r] for r in theirs}):
-            continue
-        over[two] = one
-        members[one] = mine | theirs
-        members.pop(two, None)
-    return list(members.values())

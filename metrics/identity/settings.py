@@ -119,6 +119,11 @@ class Suggesting(_Strict):
             raise ValueError(f"{unknown[0]!r} is not among the fields: {', '.join(self.fields)}")
         return self
 
+    @property
+    def compares(self) -> str:
+        """Return what a model is trained for: fields and comparisons, as one text."""
+        return self.model_dump_json(include={"fields", "compare"})
+
 
 class IdentitySettings(_Strict):
     """The `identity:` section. `shared_by`: a value on more records of one platform than this is no key."""

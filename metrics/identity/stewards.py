@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, or_, select
+from sqlalchemy import Connection, Row, insert, select
 
-from metrics.crosswalk import connect, held_by
+from metrics.crosswalk import connect, held_by, members_of
 from metrics.definitions import Model
 from metrics.store import Store
 from metrics.tables import IdentityDecision, RecordRow, Suggestion, table
@@ -51,9 +51,10 @@ def decide(store: Store, model: Model, decision: Decision, now_us: int) -> None:
             raise DecisionError(f"give a {what}: it is kept with the decision")
     toucher = Toucher(model)
     with store.write() as conn:
-        _check(conn, decision)
+        both = _check(conn, decision)
         note(conn, toucher, decision, now_us)
-        _confirm_effect(conn, decision)
+        if decision.kind == "confirm":
+            _check_joined(conn, decision, both)
 
 
 def note(conn: Connection, toucher: Toucher, decision: Decision, now_us: int) -> None:
@@ -71,7 +72,8 @@ def note(conn: Connection, toucher: Toucher, decision: Decision, now_us: int) ->
     toucher.touch_payers(conn, elsewhere)
 
 
-def _check(conn: Connection, decision: Decision) -> None:
+def _check(conn: Connection, decision: Decision) -> set[int]:
+    """Refuse what cannot be settled. Returns every record of the two customers."""
     a, b = decision.pair
     if a == b:
         raise DecisionError("name two different records")
@@ -91,6 +93,7 @@ def _check(conn: Connection, decision: Decision) -> None:
     last = _last(conn, a, b)
     if last is not None and last.kind == decision.kind:
         raise DecisionError(f"{last.author} has settled this already: {last.kind}, “{last.reason}”")
+    return members_of(conn, heads.values())
 
 
 def _last(conn: Connection, a: int, b: int) -> Row[Any] | None:
@@ -98,15 +101,12 @@ def _last(conn: Connection, a: int, b: int) -> Row[Any] | None:
     return conn.execute(query.order_by(_DECISION.c.at_us.desc(), _DECISION.c.id.desc()).limit(1)).one_or_none()
 
 
-def _confirm_effect(conn: Connection, decision: Decision) -> None:
-    """Refuse a confirmation that an earlier decision about other records of the two makes impossible."""
-    a, b = decision.pair
-    heads = held_by(conn, (a, b))
-    if decision.kind != "confirm" or heads[a] == heads[b]:
+def _check_joined(conn: Connection, decision: Decision, both: set[int]) -> None:
+    """Refuse a confirmation that an earlier decision about other records of the two makes impossible: it would tear one apart."""
+    if len(set(held_by(conn, both).values())) == 1:
         return
     c = _DECISION.c
-    blocking = conn.execute(
-        select(c.author, c.reason).where(c.kind != "confirm", or_(c.a_id.in_((a, b)), c.b_id.in_((a, b)))).limit(1)
-    ).one_or_none()
+    among = (c.a_id.in_(both), c.b_id.in_(both), c.kind != "confirm")
+    blocking = conn.execute(select(c.author, c.reason).where(*among).order_by(c.at_us.desc()).limit(1)).one_or_none()
     by = f" by {blocking.author} (“{blocking.reason}”)" if blocking else ""
     raise DecisionError(f"an earlier decision{by} keeps records of these two customers apart; settle that pair first")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
@@ -37,16 +37,17 @@ class TrainingError(ValueError):
 
 @dataclass(frozen=True)
 class Trained:
-    """A model: Splink's settings with their parameters, and how many pairs it learned from. `digest` names it."""
+    """A model: Splink's settings with their parameters, what it compares, and from how many records and pairs it learned."""
 
     settings: Mapping[str, Any]
+    compares: str
     records: int
     alike: int
 
     @property
     def body(self) -> str:
         """Return the model as canonical JSON."""
-        return json.dumps({"settings": self.settings, "records": self.records, "alike": self.alike}, sort_keys=True)
+        return json.dumps(asdict(self), sort_keys=True)
 
     @property
     def digest(self) -> str:
@@ -56,8 +57,7 @@ class Trained:
     @classmethod
     def parse(cls, body: str) -> Trained:
         """Read a model back."""
-        told = json.loads(body)
-        return cls(told["settings"], told["records"], told["alike"])
+        return cls(**json.loads(body))
 
 
 def train(suggest: Suggesting, rows: Mapping[int, Values]) -> Trained:
@@ -69,13 +69,15 @@ def train(suggest: Suggesting, rows: Mapping[int, Values]) -> Trained:
     alike = _alike(api, suggest, listed)
     pairs = len(rows) * (len(rows) - 1) / 2
     linker = _linker(api, listed, splink_settings(suggest, max(alike, 1) / pairs))
-    linker.training.estimate_u_using_random_sampling(max_pairs=RANDOM_PAIRS, seed=SEED, min_count_per_level=None)
+    linker.training.estimate_u_using_random_sampling(
+        max_pairs=RANDOM_PAIRS, seed=SEED, min_count_per_level=None, num_chunks=1
+    )
     for rule in _rules(suggest) if alike else ():
         linker.training.estimate_parameters_using_expectation_maximisation(
             rule, fix_probability_two_random_records_match=True, max_pairs=RANDOM_PAIRS
         )
     learned = linker.misc.save_model_to_json()
-    return Trained(_finished(suggest, learned, alike, pairs), len(rows), alike)
+    return Trained(_finished(suggest, learned, alike, pairs), suggest.compares, len(rows), alike)
 
 
 def duckdb_api() -> DuckDBAPI:

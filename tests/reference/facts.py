@@ -151,7 +151,8 @@ class Facts:
     """Everything there is to judge on.
 
     `lookups`: (platform, kind of stream, anchor) → (when asked, whether the control record was found) of direct reads that
-    found nothing. `watched_since`: per legal entity, None where the first complete polls decide.
+    found nothing. `watched_since`: per legal entity, None where the first complete polls decide. `decisions`: (when, confirm |
+    reject | split, two customer records).
     """
 
     roles: dict[str, tuple[str, ...]]
@@ -160,6 +161,7 @@ class Facts:
     entities: dict[str, int | None] = field(default_factory=dict)
     not_posted: set[tuple[str, str]] = field(default_factory=set)
     lookups: dict[tuple[str, str, Ident], tuple[int, bool]] = field(default_factory=dict)
+    decisions: list[tuple[int, str, Ident, Ident]] = field(default_factory=list)
     calendars: Calendars = field(default_factory=Calendars)
 
     def __post_init__(self) -> None:

@@ -10,10 +10,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from . import lab, localstripe, tryton
+from . import febrl, lab, localstripe, tryton
 
 STEPS: dict[str, Callable[[], Path]] = {
     "localstripe, in a virtualenv": localstripe.installed,
+    "Febrl's data sets": febrl.folder,
     "Tryton, in a virtualenv": tryton.installed,
     "Tryton's database with two legal entities": lambda: tryton.template(tryton.installed()),
 }
