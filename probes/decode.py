@@ -1,7 +1,8 @@
 """How a JSON body becomes Python values: exact decimals, and one poisoned value spoils only its own row.
 
-Fast path: msgspec. When that refuses, or the body holds NUL, a tolerant second reading puts a `Poison` where NaN, infinities,
-numbers without end, lone surrogates, NUL or bottomless nesting stand. Knows nothing of mappings or HTTP.
+Fast path: msgspec. When that refuses, the body holds NUL, or it has more members than came out of it, a tolerant second reading
+puts a `Poison` where NaN, infinities, numbers without end, lone surrogates, NUL, bottomless nesting or a key with two values stand.
+Knows nothing of mappings or HTTP.
 """
 
 from __future__ import annotations
@@ -16,8 +17,11 @@ import msgspec
 
 MAX_DEPTH = 60
 MAX_DIGITS = 60
+_TWICE = "the key"
 
 _fast = msgspec.json.Decoder(float_hook=Decimal).decode
+_write = msgspec.json.Encoder().encode
+_MEMBER = b":"
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
 _UNSAFE = re.compile("[\x00\ud800-\udfff]")
 
@@ -38,22 +42,51 @@ class NotJson(ValueError):  # noqa: N818 - names what the body is, not an event
 
 
 def decode(body: bytes) -> Any:
-    """Return the values of a JSON body; decimals exact. Errors: NotJson."""
+    """Return the values of a JSON body; decimals exact. Errors: NotJson, also where the outermost object names a key twice."""
     if b"\\u0000" not in body:
         try:
-            return _fast(body)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            value = _fast(body)
+            if _complete(body, value):
+                return value
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, OverflowError):
             pass
     return _tolerant(body)
+
+
+def _complete(body: bytes, value: Any) -> bool:
+    """Return whether as many members came out as stand in the body: of a key given twice, msgspec keeps the last in silence.
+
+    Writing the value again costs a third of reading it, about 2 % of a page's way into the store.
+    """
+    return body.count(_MEMBER) == _write(value).count(_MEMBER)
 
 
 def _tolerant(body: bytes) -> Any:
     text = body.decode("utf-8-sig", errors="surrogateescape")
     try:
-        value = json.loads(_prune(text), parse_float=_decimal, parse_int=_integer, parse_constant=_constant)
+        value = json.loads(
+            _prune(text), parse_float=_decimal, parse_int=_integer, parse_constant=_constant, object_pairs_hook=_members
+        )
     except ValueError as error:
         raise NotJson(str(error)[:120]) from None
+    twice = (
+        [v.why for v in value.values() if isinstance(v, Poison) and v.why.startswith(_TWICE)]
+        if isinstance(value, dict)
+        else []
+    )
+    if twice:
+        raise NotJson(twice[0])
     return _mark(value)
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object; a key with two values that differ has none. The same value twice leaves no doubt."""
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found and found[name] != value:
+            value = Poison(f"{_TWICE} {name[:60]!r} has two values")
+        found[name] = value
+    return found
 
 
 def _constant(word: str) -> Poison:

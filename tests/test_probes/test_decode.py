@@ -47,6 +47,10 @@ POISONED = [
     b'"net": true',
     b'"net": 1.005',
     b'"cur": "XXQ", "net": 1',
+    b'"net": 1, "net": 2',
+    b'"net":1,"note":"a","net":1.5',
+    b'"note": "a", "note" : "b"',
+    b'"note": null, "note": "b"',
 ]
 
 
@@ -61,6 +65,23 @@ def test_only_the_row_with_the_bad_value_is_quarantined(poison: bytes) -> None:
     assert bad[0].message.split(":")[0] in ("amounts.net", "attributes.note", "currency")
     bad[0].raw.encode()
     assert "\x00" not in bad[0].raw
+
+
+def test_a_key_with_two_values_is_named_in_the_quarantine() -> None:
+    _, bad = MAPPER.page(decode(b'[{"id": "2", "cur": "EUR", "net": 1, "net": 2}]'), Meter())
+    assert "the key 'net' has two values" in bad[0].message
+
+
+def test_the_same_value_twice_and_text_that_looks_like_a_key_are_no_conflict() -> None:
+    row = b'{"id": "1", "cur": "EUR", "net": 1.50, "net": 1.50, "note": "a\\":b", "x\\":y" : {"z" :1}}'
+    records, bad = MAPPER.page(decode(b"[" + row + b"]"), Meter())
+    assert not bad
+    assert (records[0].amounts["net"], records[0].attributes["note"]) == (150, 'a":b')
+
+
+def test_an_answer_that_contradicts_itself_about_what_follows_is_no_answer() -> None:
+    with pytest.raises(NotJson, match="the key 'has_more' has two values"):
+        decode(b'{"data": [], "has_more": true, "has_more": false}')
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"{", b"[1, 2", b'{"a": }', b"[" * 100_000, b"nonsense"])
