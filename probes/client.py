@@ -274,12 +274,12 @@ class _Later(Exception):  # noqa: N818 - carries the first wait into stamina's l
 
 
 def _origin(url: str) -> tuple[str, str, int | None]:
-    parts = urlsplit(url)
+    """Return scheme, host and port as the library that connects understands them: two parsers could be of two minds."""
     try:
-        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
-    except ValueError:
-        port = None  # no number; httpx refuses to connect to it
-    return parts.scheme, (parts.hostname or "").lower(), port
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL:
+        return "", "", None  # httpx refuses to connect to it
+    return parsed.scheme, parsed.host.lower(), parsed.port or {"http": 80, "https": 443}.get(parsed.scheme)
 
 
 def _shown(url: str) -> str:

@@ -137,3 +137,62 @@ def test_rows_that_are_not_where_they_belong_are_an_error(body: Any) -> None:
 def test_a_style_that_lacks_what_it_needs_is_refused_when_it_is_written(kind: str) -> None:
     with pytest.raises(ValidationError, match=f"paging of kind {kind} needs"):
         PageSpec.model_validate({"kind": kind})
+
+
+STRANGERS = [
+    "http://elsewhere.test/x", "https://platform.test/x", "http://platform.test:8080/x", "http://platform.test@elsewhere.test/x",
+    "http://platform.test.elsewhere.test/x", "http://169.254.169.254/latest/meta-data", "http://127.0.0.1/x", "http://[::1]/x",
+    "HTTP://ELSEWHERE.TEST/x", "http://platform.test\\@elsewhere.test/x", "http://elsewhere.test#@platform.test/x",
+    "file:///etc/passwd", "gopher://platform.test/x",
+]  # fmt: skip
+RELATIVE = [
+    "//elsewhere.test/x",
+    "\\\\elsewhere.test/x",
+    "http:elsewhere.test",
+    "@elsewhere.test/x",
+    "/../../x",
+    "HTTP://PLATFORM.test/x",
+]
+
+
+def hosts_asked(first: Callable[[str], Response], leads_to: str, **spec: Any) -> tuple[set[str], ProbeError | None]:
+    """Return which hosts were asked when an answer leads on to a place, and how that ended."""
+    hosts: list[str] = []
+
+    def answer(request: Asked) -> Response:
+        hosts.append(request.host)
+        return first(leads_to) if len(hosts) == 1 else reply({"rows": []})
+
+    told: ProbeError | None = None
+    try:
+        list(walk(client_of(answer), PageSpec(**spec), Request("/x"), "rows", Meter()))
+    except ProbeError as error:
+        told = error
+    return set(hosts), told
+
+
+WAYS: list[tuple[Callable[[str], Response], dict[str, Any]]] = [
+    (lambda to: reply({"rows": [], "next": to}), {"kind": "next_url", "token": "next"}),
+    (lambda to: reply({"rows": []}, Link=f'<{to}>; rel="next"'), {"kind": "link"}),
+    (lambda to: reply({}, 302, Location=to), {"kind": "none"}),
+]
+
+
+@pytest.mark.parametrize("way", WAYS, ids=["body", "link header", "redirect"])
+@pytest.mark.parametrize("leads_to", STRANGERS)
+def test_nothing_a_platform_says_leads_to_another_origin(
+    way: tuple[Callable[[str], Response], dict[str, Any]], leads_to: str
+) -> None:
+    hosts, told = hosts_asked(way[0], leads_to, **way[1])
+    assert hosts == {"platform.test"}
+    assert told is not None
+    assert told.reason in (Reason.REFUSED, Reason.CONFIG)
+
+
+@pytest.mark.parametrize("way", WAYS[:2], ids=["body", "link header"])
+@pytest.mark.parametrize("leads_to", RELATIVE)
+def test_a_way_on_without_a_host_stays_with_the_platform(
+    way: tuple[Callable[[str], Response], dict[str, Any]], leads_to: str
+) -> None:
+    hosts, _ = hosts_asked(way[0], leads_to, **way[1])
+    assert hosts == {"platform.test"}
