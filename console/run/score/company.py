@@ -17,10 +17,12 @@ import stamina
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from metrics.confirm import confirm
+from metrics.judge import judge
 from probes.clock import DAY, from_us, iso
 from probes.sandbox import Clock, Company, served_app
 
-from ..cycle import CycleSummary, run_cycle
+from ..cycle import CycleSummary, poll_lanes, run_cycle, which
 from ..demo import SECRETS, Demo, configuration
 from ..settings import load_settings
 from ..workspace import Workspace, open_workspace
@@ -59,10 +61,20 @@ class Watched:
             raise MonitorFailedError(f"the monitor itself failed in: {', '.join(summary.degraded)}")
         return summary
 
-    def step(self, seconds: float) -> CycleSummary:
-        """Let time pass, then a cycle."""
-        self.clock.step(seconds)
-        return self.cycle()
+    def look(self) -> bool:
+        """Poll what is due and judge it, telling nobody. Returns whether anything can be said now that was not before.
+
+        Errors: MonitorFailedError.
+        """
+        degraded: list[str] = []
+        polls = poll_lanes(self.workspace, which(self.workspace, "due"), degraded)
+        if degraded:
+            raise MonitorFailedError(f"the monitor itself failed in: {', '.join(degraded)}")
+        w = self.workspace
+        judged = judge(w.store, w.model, self.now_us).total
+        if confirm(w.store, w.model, w.platforms, w.toucher, w.clock):
+            judged += judge(w.store, w.model, self.now_us).total
+        return judged > 0 or any(p.versions or p.status != "complete" for p in polls)
 
 
 @contextmanager

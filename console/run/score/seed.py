@@ -58,7 +58,7 @@ def run_seed(seed: int, course: Course, tell: Tell) -> Outcome:
 
 
 def _watch(watched: Watched, seed: int, course: Course, end_us: int, tell: Tell) -> Outcome:
-    listener, mender = Listener(), Mender(seed)
+    listener, mender, moved = Listener(), Mender(seed), True
     workspace, company = watched.workspace, watched.company
     watched.cycle()
     while watched.now_us < end_us:
@@ -66,8 +66,10 @@ def _watch(watched: Watched, seed: int, course: Course, end_us: int, tell: Tell)
         with company.lock:
             company.advance_to(watched.now_us)
             mender.work(company.world, company.journal.entries, watched.now_us)
-        watched.cycle()
-        listener.note(workspace.store, workspace.model, watched.now_us)
+        moves = watched.look()
+        if moves or moved:  # what ends is seen by the first look at which nothing moves any more
+            listener.note(workspace.store, workspace.model, watched.now_us)
+        moved = moves
         tell(f"seed {seed}: day {(watched.now_us - company.start_us) / DAY:.1f} of {course.days}")
     streams = [s for p in workspace.platforms.values() for s in p.streams]
     patience = Patience(course.interval_us, max(s.spec.visibility_delay_seconds for s in streams) * SECOND)
