@@ -18,6 +18,7 @@ from .dedup import Decision, Flap, Situation, Told, Why
 from .findings import Alert, Finding, Member, Timing, alert_id
 from .ledger import Held, Ledger
 from .lifecycle import Change, advance, is_open
+from .maintenance import platforms_of, worked_on
 from .routing import route
 from .rules import rules
 from .settings import AlertSettings, specs
@@ -46,17 +47,24 @@ class EvaluationSummary:
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """What the rules found, and whom to ask whether an alert of theirs can be seen to be over."""
+    """What the rules found, and whom to ask whether an alert of theirs can be seen to be over.
+
+    `planned`: whether a finding is explained by planned maintenance, so that no alert begins with it.
+    """
 
     findings: tuple[Finding, ...]
     blind: Callable[[Alert], str | None]
     timing: Callable[[str], Timing | None]
     first_load: bool
+    planned: Callable[[Finding], bool] = lambda _: False
 
 
 def evaluate(store: Store, model: Model, settings: AlertSettings, now_us: int) -> EvaluationSummary:
     """Evaluate every rule once and queue what has to be told."""
-    return record(store, settings, look(store, model, specs(settings, model), now_us), now_us)
+    outlook = look(store, model, specs(settings, model), now_us)
+    busy = worked_on(model, settings.maintenance, now_us)
+    planned = replace(outlook, planned=lambda finding: not platforms_of(finding, model).isdisjoint(busy))
+    return record(store, settings, planned, now_us)
 
 
 def record(store: Store, settings: AlertSettings, outlook: Outlook, now_us: int) -> EvaluationSummary:
@@ -64,15 +72,23 @@ def record(store: Store, settings: AlertSettings, outlook: Outlook, now_us: int)
     with store.write() as conn:
         ids = [alert_id(f.fingerprint) for f in outlook.findings]
         before = ledger.load(conn, ids, now_us, settings.flapping.window)
-        changes = advance(before.alerts, outlook.findings, outlook.blind, outlook.timing, now_us)
-        down = frozenset(f.scope.platform for f in outlook.findings if f.rule == "platform_down" and f.scope.platform)
+        findings = [f for f in outlook.findings if _goes_on(f, before) or not outlook.planned(f)]
+        changes = advance(before.alerts, findings, outlook.blind, outlook.timing, now_us)
+        down = frozenset(f.scope.platform for f in findings if f.rule == "platform_down" and f.scope.platform)
         told = [_tell(c, before, outlook, down, settings, now_us) for c in changes]
         ledger.save_alerts(conn, [alert for alert, _, _ in told])
         ledger.save_members(conn, [m for c in changes for m in _member_changes(c, before, now_us)])
         items = [item for _, item, _ in told if item is not None]
         limit = settings.burst if before.ever_told else FIRST_EVER_LIMIT
         messages = telling.write(conn, items, limit=limit, now_us=now_us)
-    return _summary(outlook.findings, changes, [decision for _, _, decision in told], messages)
+    planned = len(outlook.findings) - len(findings)
+    return _summary(outlook.findings, changes, [decision for _, _, decision in told], messages, planned)
+
+
+def _goes_on(finding: Finding, before: Ledger) -> bool:
+    """Return whether an alert of this condition is firing already: maintenance begins none and ends none."""
+    alert = before.alerts.get(alert_id(finding.fingerprint))
+    return alert is not None and is_open(alert)
 
 
 def look(store: Store, model: Model, wanted: Sequence[Common], now_us: int) -> Outlook:
@@ -163,9 +179,9 @@ def _member_changes(change: Change, before: Ledger, now_us: int) -> list[tuple[s
 
 
 def _summary(
-    findings: Sequence[Finding], changes: Sequence[Change], decisions: Sequence[Decision], messages: int
+    findings: Sequence[Finding], changes: Sequence[Change], decisions: Sequence[Decision], messages: int, planned: int
 ) -> EvaluationSummary:
-    suppressed: dict[str, int] = {}
+    suppressed: dict[str, int] = {"maintenance": planned} if planned else {}
     for change, decision in zip(changes, decisions, strict=True):
         if is_open(change.alert) and decision.why in dedup.HOLDS:
             suppressed[str(decision.why)] = suppressed.get(str(decision.why), 0) + 1

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SerializeAsAny, Val
 from metrics.definitions import Model
 from probes.clock import duration_us
 
+from . import maintenance
 from .channels import channels as known_channels
 from .findings import Severity
 from .rules import rules as known_rules
@@ -78,13 +79,14 @@ class FlapSettings(Section):
 
 
 class AlertSettings(Section):
-    """This room's section of tieout.yaml."""
+    """This room's section of tieout.yaml. `maintenance`: platform → the calendar in whose windows it is worked on."""
 
     public_url: Annotated[str | None, AfterValidator(_address)] = None
     channels: dict[str, Annotated[SerializeAsAny[Section], BeforeValidator(_channel)]] = Field(default_factory=dict)
     routes: tuple[Route, ...] = ()
     rules: tuple[Annotated[SerializeAsAny[Common], BeforeValidator(_rule)], ...] = ()
     flapping: FlapSettings = FlapSettings()
+    maintenance: dict[str, str] = Field(default_factory=dict)
     burst: int = Field(default=10, ge=1)
     give_up: Duration = duration_us("24h")
 
@@ -116,7 +118,11 @@ def specs(settings: AlertSettings, model: Model) -> tuple[Common, ...]:
 
 def problems(settings: AlertSettings, model: Model) -> list[str]:
     """Return what is wrong with the settings for this company, each as a sentence that says what to write instead."""
-    return [*_rule_problems(settings, model), *_secret_problems(settings)]
+    return [
+        *_rule_problems(settings, model),
+        *_secret_problems(settings),
+        *maintenance.problems(model, settings.maintenance),
+    ]
 
 
 def _rule_problems(settings: AlertSettings, model: Model) -> Iterator[str]:
