@@ -28,8 +28,8 @@ from .touching import Toucher
 
 PLATFORM, STREAM, RUN = table(PlatformRow), table(StreamRow), table(PollRun)
 RECORD, SCOPE = table(RecordRow), table(Scope)
-_BATCH_ROWS = 2_000
-_BATCH_SECONDS = 2.0
+_BATCH_ROWS = 5_000
+_BATCH_SECONDS = 10.0
 _MIN_HELD = 2
 """Fewer records held in the overlap than this prove nothing when they do not come back: one may have been deleted."""
 
