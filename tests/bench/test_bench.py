@@ -29,14 +29,20 @@ def test_the_limit_of_the_pull_writes_the_rows_that_ours_left(tmp_path: Path) ->
     b1_pull.prepare(prepared, 400)
     with server(400) as url:
         told = b1_pull.pull(url, str(prepared), str(tmp_path), str(dump)).value
-        b1_pull.limit(url, str(dump), str(tmp_path))
+        b1_pull.limit(url, str(prepared), str(dump), str(tmp_path))
     assert told["invoices"] == 400
-    with sqlite3.connect(tmp_path / "limit.sqlite") as raw:
-        written = {name: raw.execute(f'SELECT COUNT(*) FROM "{name}"').fetchone()[0] for name in b1_pull.WRITTEN}
+    held, limit, bare = (_counts(path) for path in (prepared, tmp_path / "limit.sqlite", tmp_path / "bare.sqlite"))
+    assert bare == told["rows"]
+    assert {name: count - held[name] for name, count in limit.items()} == told["rows"]
+    assert bare["sli_event"] == 400
+    assert bare["breaks"] == 2  # every 200th is posted with another amount
+
+
+def _counts(path: Path) -> dict[str, int]:
+    with sqlite3.connect(path) as raw:
+        counts = {name: raw.execute(f'SELECT COUNT(*) FROM "{name}"').fetchone()[0] for name in b1_pull.WRITTEN}
     raw.close()
-    assert written == told["rows"]
-    assert written["sli_event"] == 400
-    assert written["breaks"] == 2  # every 200th is posted with another amount
+    return counts
 
 
 def test_duckdb_and_the_rebuild_say_the_same_of_every_event(tmp_path: Path) -> None:
