@@ -23,6 +23,8 @@ from probes.clock import monotonic
 from probes.errors import ProbeError
 from probes.probe import Meter
 
+from .yaml_source import ConfigError
+
 _PR_SET_PDEATHSIG = 1  # Source: prctl(2)
 STOP_SECONDS = 15.0
 STEP_SECONDS = 0.1
@@ -125,6 +127,20 @@ def answers(base_url: str, path: str) -> bool:
         return False
     finally:
         client.close()
+
+
+def refuse_taken(host: str, port: int) -> None:
+    """Refuse an address at which the console could not listen. Errors: ConfigError with what to do."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise ConfigError(
+                f"the console cannot listen on {host}:{port} ({(error.strerror or str(error)).lower()}). Stop what listens"
+                " there (another `tieout up` or `tieout demo`?), or write another `port:` or `host:` under `console:`."
+            ) from None
 
 
 def free_port(wanted: int, host: str = "127.0.0.1", tries: int = 50) -> int:
