@@ -102,7 +102,7 @@ def count_events(
         and by in (None, "entity", "currency", "platform", "hour", "day")
     )
     for source, low, high in _pieces(window) if from_rollups else [("event", window.from_us, window.to_us + 1)]:
-        rows = _from(conn, view, sli, filters, by, source, low, high)
+        rows = _from(conn, view, sli, window, filters, by, source, low, high)
         for label, outcome, reason, currency, count, money, incomplete, corrected in rows:
             counted = found[str(label if label is not None else "")]
             counted.add(outcome, reason, currency, int(count), int(money or 0))
@@ -115,7 +115,6 @@ def count_events(
 
 def _pieces(window: Window) -> list[tuple[str, int, int]]:
     """Cut [from, to] into whole days, whole hours and event edges. Shape: (source, low, high) half open."""
-    low, high = window.from_us, window.to_us + 1
     pieces: list[tuple[str, int, int]] = []
 
     def edge(source: str, size: int, low: int, high: int, inner: list[tuple[str, int]]) -> None:
@@ -132,15 +131,18 @@ def _pieces(window: Window) -> list[tuple[str, int, int]]:
         if first < last:
             pieces.append((source, first, last))
 
-    edge("day", DAY, low, high, [("hour", HOUR)])
+    for low, high in window.spans():
+        edge("day", DAY, low, high, [("hour", HOUR)])
     return pieces
 
 
 def _from(
-    conn: Connection, view: View, sli: Sli, filters: Filters, by: str | None, source: str, low: int, high: int
+    conn: Connection, view: View, sli: Sli, window: Window, filters: Filters, by: str | None, source: str, low: int, high: int
 ) -> list[Any]:
     where, given = filters.events_where(view, "e")
-    given |= {"sli": sli.name, "low": low, "high": high}
+    own, months = window.own_month("e.at_us" if source == "event" else "e.bucket_us")
+    where += own
+    given |= {"sli": sli.name, "low": low, "high": high, **months}
     label = _LABEL[by].format(a="e")
     streams = " JOIN stream p ON p.id = e.stream_id" if by == "platform" else ""
     if source == "event":

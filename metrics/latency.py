@@ -20,6 +20,8 @@ Latencies = tuple[int | None, int | None, int | None]
 def latencies(conn: Connection, view: View, sli: Sli, window: Window, filters: Filters) -> Latencies:
     """Return p50, p95 and p99 of the signed latency over completed subjects, by linear interpolation. Units: microseconds."""
     where, given = filters.events_where(view, "e")
+    own, months = window.own_month()
+    where, given = where + own, {**given, **months}
     if filters.as_of_us is not None:
         where, given["at"] = f"{where} AND {BEGUN} AND NOT {UNSEEN}", filters.as_of_us
     rows = conn.execute(

@@ -108,7 +108,10 @@ def _query(
 ) -> tuple[str, dict[str, Any]]:
     window = window_of(view, sli, now_us, filters)
     where, given = filters.events_where(view, "e")
+    own, months = window.own_month()
+    where += own
     given |= {
+        **months,
         "sli": sli.name,
         "low": window.from_us,
         "high": window.to_us,

@@ -112,7 +112,12 @@ def slices(
     view, sli = View(conn, model), model.slis[name]
     window = window_of(view, sli, now_us, filters)
     counts = _counts(conn, view, sli, window, filters, by)
-    return [(label, _build(view, sli, window, count)) for label, count in sorted(counts.items())]
+
+    def own(label: str) -> Window:
+        months = by == "entity" and label and window.later
+        return window_of(view, sli, now_us, replace(filters, entity=label)) if months else window
+
+    return [(label, _build(view, sli, own(label), count)) for label, count in sorted(counts.items())]
 
 
 def series(

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from sqlalchemy import insert
 
 from metrics.keys import record_id, stream_id
+from metrics.listing import events
 from metrics.rollup import rebuild_rollups
 from metrics.sli import Filters, burn, figures, series, slices
 from metrics.store import Store
@@ -26,7 +27,8 @@ from probes.clock import DAY, HOUR, MINUTE, SECOND, to_us
 
 from .world import T0, World, model_of, wipe
 
-MODEL = model_of({"DE": {"time_zone": "Europe/Berlin"}, "US": {}}, ("crm", "billing", "erp"))
+ZONES = {"DE": "Europe/Berlin", "US": "UTC", "JP": "Asia/Tokyo", "IN": "Asia/Kolkata", "NY": "America/New_York"}
+MODEL = model_of({entity: {"time_zone": zone} for entity, zone in ZONES.items()}, ("crm", "billing", "erp"))
 SLI = "order_latency"
 OUTCOMES = [("good", "in_time"), ("good", "early"), ("bad", "late"), ("bad", "missing"), ("blind", "not_visible"),
             ("pending", "not_due"), ("excluded", "test")]  # fmt: skip
@@ -178,8 +180,43 @@ def test_a_calendar_month_begins_at_midnight_of_its_entitys_zone(scratch: Store,
         company.world.see(platform, kind, first_complete_us=begin - 90 * DAY)
     found = company.figure(end, "invoice_sync_success", entity="DE")
     assert (found.window_from_us, found.good) == (begin, 2)
-    month = to_us(datetime.fromtimestamp(end // SECOND, UTC).replace(day=1, hour=0, minute=0, second=0))
-    assert company.figure(end, "invoice_sync_success").window_from_us == month
+
+
+@pytest.mark.parametrize(
+    "end", ["2026-11-30T23:30", "2026-12-01T02:00", "2026-11-15T12:00", "2026-10-31T20:00", "2028-02-29T16:00"]
+)
+def test_each_entity_counts_the_month_of_its_own_books_in_the_whole_too(scratch: Store, end: str) -> None:
+    name, until = "invoice_sync_success", to_us(datetime.fromisoformat(end).replace(tzinfo=UTC))
+
+    def begin(zone: str) -> int:
+        local = datetime.fromtimestamp(until // SECOND, ZoneInfo(zone))
+        return to_us(datetime(local.year, local.month, 1, tzinfo=ZoneInfo(zone)))
+
+    begins = {entity: begin(zone) for entity, zone in (*ZONES.items(), ("", "UTC"))}
+    at = sorted({b + off for b in begins.values() for off in (-1, 0, 1, HOUR)} | {until})
+    drawn = [event(a, entity=entity) for a in at for entity in begins]
+    company = fill(scratch, drawn, watermark_us=until, sli=name)
+    for platform, kind in company.world.streams:
+        company.world.see(platform, kind, first_complete_us=until - 90 * DAY)
+    deals = [
+        {"id": n, "stream_id": stream_id("crm", "opportunity"), "kind": "opportunity", "external_id": f"o{n}", "test": False,
+         "first_observed_us": T0, "observed_us": T0, "version_count": 1, "digest": b"x"}
+        for n in range(len(drawn))
+    ]  # fmt: skip
+    with company.world.store.write() as conn:
+        conn.execute(insert(table(RecordRow)), deals)
+    expected = {entity: sum(1 for a in at if b <= a <= until) for entity, b in begins.items()}
+    whole = company.figure(until, name)
+    assert (whole.good, whole.window_from_us) == (sum(expected.values()), min(begins.values()))
+    with company.world.store.read() as conn:
+        parts = dict(slices(conn, MODEL, until, name, "entity"))
+        listed = events(conn, MODEL, until, name, Filters(), limit=None)
+    assert {entity: part.good for entity, part in parts.items()} == expected
+    assert Counter(row.entity for row in listed if row.outcome == "good") == expected
+    for entity in ZONES:
+        own = company.figure(until, name, entity=entity)
+        assert (own.good, own.window_from_us) == (expected[entity], begins[entity])
+        assert parts[entity].window_from_us == begins[entity]
 
 
 def test_a_burn_rate_of_one_spends_the_budget_exactly_over_the_window(scratch: Store) -> None:
