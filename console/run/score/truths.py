@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from probes.sandbox.journal import Entry
 
@@ -14,6 +14,9 @@ PLATFORM = {
 """The sandbox's platforms by the names they have in the demo's configuration."""
 KIND = {"Opportunity": "opportunity", "Account": "customer", "invoice_payment": "payment", "execution": "workflow_run"}
 """What the platforms' own words for their objects are called among records; other words are the same."""
+OVERDUE = ("missing_in_target", "late")
+DOCUMENTS = ("Opportunity", "invoice", "credit_note", "invoice_payment")
+"""Objects that have a deadline to reach a target; others are missing or there, and never late."""
 SILENT = "N"
 """Ids of the catalogue that begin so look like failures and are none."""
 
@@ -39,8 +42,21 @@ class Truth:
 
 
 def truths(entries: Iterable[Entry]) -> list[Truth]:
-    """Return what the journal holds to be wrong; what was mended before it became true never was."""
-    return [_truth(e) for e in entries if not silent(e) and (e.repaired_us is None or e.repaired_us > e.true_from_us)]
+    """Return what the journal holds to be wrong; what was mended before it became true never was.
+
+    A document past its deadline is missing until it arrives and late ever after, whatever the journal calls the whole of it.
+    """
+    found = []
+    for entry in entries:
+        if silent(entry) or (entry.repaired_us is not None and entry.repaired_us <= entry.true_from_us):
+            continue
+        one = _truth(entry)
+        overdue = entry.kind in OVERDUE and entry.object in DOCUMENTS
+        found.append(replace(one, key=("missing_in_target", *one.key[1:])) if overdue else one)
+        if overdue and one.to_us is not None:
+            fault = one.fault if entry.kind == "late" else None
+            found.append(replace(one, fault=fault, key=("late", *one.key[1:]), from_us=one.to_us, to_us=None))
+    return found
 
 
 def silent(entry: Entry) -> bool:
