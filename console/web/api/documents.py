@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Path, Query
 from starlette.responses import Response
 
 from console.web import figures
@@ -15,7 +15,7 @@ from metrics.queries.heads import Head
 from metrics.queries.pages import Listing
 from metrics.sli import Figure, Filters
 
-from .lists import After, Format, Limit, answer, whole
+from .lists import Limit, PartOf, WholeOf, answer, whole
 from .models import model, one, page
 from .narrowing import AskedOf, ConsoleOf
 from .problems import Problem
@@ -48,21 +48,18 @@ def one_document(
 
 @router.get("/customers", response_model=page(query.CustomerRow))
 def customers(
-    request: Request,
+    paging: PartOf,
     console: ConsoleOf,
     asked: AskedOf,
     name: Annotated[str | None, Query(max_length=200, description="A part of the name.")] = None,
     trouble: bool = False,
-    limit: Limit = 100,
-    after: After = None,
-    format: Format = "json",
 ) -> Response:
     """List customers, those with most stuck documents first."""
 
     def pager(conn: Any, limit: int, after: str | None) -> Listing[Any]:
         return query.customers_list(conn, asked.narrow, text=name, trouble_only=trouble, limit=limit, after=after)
 
-    return answer(console, request, asked, "customers", pager, limit, after, format)
+    return answer(console, asked, "customers", pager, paging)
 
 
 @router.get(
@@ -84,14 +81,11 @@ def one_customer(customer_id: str, console: ConsoleOf, asked: AskedOf) -> dict[s
 @router.get("/customers/{customer_id}/documents", response_model=page(Head))
 def documents_of(
     customer_id: str,
-    request: Request,
+    paging: PartOf,
     console: ConsoleOf,
     asked: AskedOf,
     kind: Annotated[str | None, Query(max_length=100)] = None,
     state: Annotated[str | None, Query(max_length=100)] = None,
-    limit: Limit = 100,
-    after: After = None,
-    format: Format = "json",
 ) -> Response:
     """List the documents of one customer on all platforms, the newest first."""
     identity = _identity(customer_id)
@@ -99,22 +93,21 @@ def documents_of(
     def pager(conn: Any, limit: int, after: str | None) -> Listing[Any]:
         return query.documents_of(conn, identity, kind=kind, state=state, past=asked.past, limit=limit, after=after)
 
-    return answer(console, request, asked, "documents", pager, limit, after, format)
+    return answer(console, asked, "documents", pager, paging)
 
 
 @router.get("/find", response_model=page(Hit))
 def look_up(
-    request: Request,
+    paging: WholeOf,
     console: ConsoleOf,
     asked: AskedOf,
     key: Annotated[str, Query(min_length=1, max_length=300)],
     limit: Limit = 50,
-    format: Format = "json",
 ) -> Response:
     """Find records by id, number, PO number, any business key, or a customer's name."""
     with console.store.read() as conn:
         hits = find(conn, key, limit, asked.past)
-    return answer(console, request, asked, "found", whole(hits), limit, None, format)
+    return answer(console, asked, "found", whole(hits), paging)
 
 
 def _identity(text: str) -> int:

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from metrics.definitions import Flow
 from metrics.queries import flows as query
 from metrics.queries.pages import Listing
 
-from .lists import After, Format, Limit, answer, whole
+from .lists import PartOf, WholeOf, answer, whole
 from .models import page
 from .narrowing import AskedOf, ConsoleOf
 from .problems import Problem
@@ -37,12 +37,12 @@ StepState = Literal["done", "waiting", "confirming", "late", "lost", "blind", "d
 
 
 @router.get("/flows", response_model=page(FlowSummary))
-def flows(request: Request, console: ConsoleOf, asked: AskedOf, format: Format = "json") -> Response:
+def flows(console: ConsoleOf, asked: AskedOf, paging: WholeOf) -> Response:
     """List the flows with their steps: counts per state, money at risk, latency."""
     with console.store.read() as conn:
         states = query.states(conn, asked.narrow, asked.from_us, asked.now_us)
         rows = [_flow(conn, flow, states.get(flow.name, {}), asked) for flow in console.model.flows.values()]
-    return answer(console, request, asked, "flows", whole(rows), 1, None, format)
+    return answer(console, asked, "flows", whole(rows), paging)
 
 
 def _flow(conn: Any, flow: Flow, states: dict[str, int], asked: AskedOf) -> FlowSummary:
@@ -55,15 +55,12 @@ def _flow(conn: Any, flow: Flow, states: dict[str, int], asked: AskedOf) -> Flow
 @router.get("/flows/{name}/instances", response_model=page(query.Instance))
 def instances(
     name: str,
-    request: Request,
+    paging: PartOf,
     console: ConsoleOf,
     asked: AskedOf,
     state: Annotated[list[State], Query()] = [],  # noqa: B006 # FastAPI copies it
     step: Annotated[str | None, Query(max_length=200)] = None,
     step_state: StepState | None = None,
-    limit: Limit = 100,
-    after: After = None,
-    format: Format = "json",
 ) -> Response:
     """List the documents of a flow that started in the period; with `step` and `step_state` those of one funnel bar."""
     if name not in console.model.flows:
@@ -75,4 +72,4 @@ def instances(
             from_us=asked.from_us, to_us=asked.now_us, limit=limit, after=after,
         )  # fmt: skip
 
-    return answer(console, request, asked, f"{name}-documents", pager, limit, after, format)
+    return answer(console, asked, f"{name}-documents", pager, paging)

@@ -8,9 +8,10 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import Query, Request
+from fastapi import Depends, Query, Request
 from sqlalchemy import Connection
 from starlette.responses import JSONResponse, Response
 
@@ -33,23 +34,36 @@ Format = Annotated[
 Pager = Callable[[Connection, int, str | None], Listing[Any]]
 
 
-def answer(
-    console: Console,
-    request: Request,
-    asked: Asked,
-    name: str,
-    pager: Pager,
-    limit: int,
-    after: str | None,
-    format: str,
-) -> Response:
+@dataclass(frozen=True, slots=True)
+class Paging:
+    """Which part of a list is asked for, and in which form."""
+
+    limit: int
+    after: str | None
+    csv: bool
+
+
+def part(request: Request, limit: Limit = 100, after: After = None, format: Format = "json") -> Paging:
+    """Return what a request asks of a list that is answered page by page."""
+    return Paging(limit, after, format == "csv" or request.headers.get("accept", "").startswith("text/csv"))
+
+
+def all_of_it(request: Request, format: Format = "json") -> Paging:
+    """Return what a request asks of a list that is answered at once."""
+    return part(request, 1, None, format)
+
+
+PartOf = Annotated[Paging, Depends(part)]
+WholeOf = Annotated[Paging, Depends(all_of_it)]
+
+
+def answer(console: Console, asked: Asked, name: str, pager: Pager, paging: Paging) -> Response:
     """Answer one page, or the whole list as CSV where asked. Errors: Problem for a cursor that is not ours."""
-    wants_csv = format == "csv" or request.headers.get("accept", "").startswith("text/csv")
     try:
-        if wants_csv:
+        if paging.csv:
             return csv_response(name, _everything(console, pager))
         with console.store.read() as conn:
-            listing = pager(conn, limit, after)
+            listing = pager(conn, paging.limit, paging.after)
     except CursorError as error:
         raise Problem(422, str(error)) from None
     page = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from console.web import figures
@@ -13,7 +13,7 @@ from metrics.listing import EventRow
 from metrics.queries.pages import Listing
 from probes.clock import DAY, HOUR
 
-from .lists import After, Format, Limit, answer, whole
+from .lists import PartOf, WholeOf, answer, whole
 from .models import one as one_of
 from .models import page
 from .narrowing import AskedOf, ConsoleOf
@@ -26,10 +26,10 @@ BUCKETS_MOST = 5000
 
 
 @router.get("/slis", response_model=page(sli.Figure))
-def slis(request: Request, console: ConsoleOf, asked: AskedOf, format: Format = "json") -> Response:
+def slis(console: ConsoleOf, asked: AskedOf, paging: WholeOf) -> Response:
     """List the figure of every SLI."""
     rows = figures.figures(console, asked.filters, asked.now_us)
-    return answer(console, request, asked, "slis", whole(rows), 1, None, format)
+    return answer(console, asked, "slis", whole(rows), paging)
 
 
 @router.get("/slis/{name}", response_model=one_of(sli.Figure))
@@ -41,14 +41,11 @@ def one(name: str, console: ConsoleOf, asked: AskedOf) -> dict[str, Any]:
 @router.get("/slis/{name}/events", response_model=page(EventRow))
 def events(
     name: str,
-    request: Request,
+    paging: PartOf,
     console: ConsoleOf,
     asked: AskedOf,
     outcome: Outcome | None = None,
     reason: Annotated[str | None, Query(max_length=200)] = None,
-    limit: Limit = 100,
-    after: After = None,
-    format: Format = "json",
 ) -> Response:
     """List the subjects behind a figure: as many as the figure counts, with the record that proves each."""
     figure = _figure(name, console, asked)
@@ -56,17 +53,16 @@ def events(
     def pager(_conn: Any, limit: int, after: str | None) -> Listing[Any]:
         return figures.behind(console, figure, asked.filters, asked.now_us, outcome, reason, limit, after)
 
-    return answer(console, request, asked, f"{name}-events", pager, limit, after, format)
+    return answer(console, asked, f"{name}-events", pager, paging)
 
 
 @router.get("/slis/{name}/series", response_model=page(sli.Point))
 def series(
     name: str,
-    request: Request,
+    paging: WholeOf,
     console: ConsoleOf,
     asked: AskedOf,
     grain: Literal["hour", "day"] = "day",
-    format: Format = "json",
 ) -> Response:
     """List good, bad and blind per hour or day over the period."""
     _figure(name, console, asked)
@@ -74,7 +70,7 @@ def series(
         raise Problem(422, "period: this many buckets are too many; ask for grain=day or a shorter period")
     with console.store.read() as conn:
         points = sli.series(conn, console.model, name, asked.from_us, asked.now_us, grain, asked.filters)
-    return answer(console, request, asked, f"{name}-series", whole(points), 1, None, format)
+    return answer(console, asked, f"{name}-series", whole(points), paging)
 
 
 def _figure(name: str, console: ConsoleOf, asked: AskedOf) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from alerts.queries import AlertView, TransitionView, history, open_alerts
@@ -13,7 +13,7 @@ from metrics.queries.changes import Turned, changes
 from metrics.queries.pages import Listing
 from metrics.queries.platforms import PlatformHealth, Run, platforms, poll_runs
 
-from .lists import After, Format, Limit, answer, whole
+from .lists import PartOf, WholeOf, answer, whole
 from .models import page
 from .narrowing import AskedOf, ConsoleOf
 
@@ -22,23 +22,20 @@ Name = Annotated[str | None, Query(max_length=200)]
 
 
 @router.get("/platforms", response_model=page(PlatformHealth))
-def list_platforms(request: Request, console: ConsoleOf, asked: AskedOf, format: Format = "json") -> Response:
+def list_platforms(console: ConsoleOf, asked: AskedOf, paging: WholeOf) -> Response:
     """List the platforms with each stream's freshness, last poll, quota and clock skew."""
     with console.store.read() as conn:
         rows = platforms(conn, asked.now_us, past=asked.past is not None)
-    return answer(console, request, asked, "platforms", whole(rows), 1, None, format)
+    return answer(console, asked, "platforms", whole(rows), paging)
 
 
 @router.get("/poll-runs", response_model=page(Run))
 def list_poll_runs(
-    request: Request,
+    paging: PartOf,
     console: ConsoleOf,
     asked: AskedOf,
     stream: Name = None,
     status: Literal["complete", "partial", "suspect", "failed", "running"] | None = None,
-    limit: Limit = 100,
-    after: After = None,
-    format: Format = "json",
 ) -> Response:
     """List poll runs, the newest first."""
 
@@ -46,63 +43,55 @@ def list_poll_runs(
         chosen: dict[str, Any] = {"platform": asked.filters.platform, "stream": stream, "status": status}
         return poll_runs(conn, until_us=asked.until_us, limit=limit, after=after, **chosen)
 
-    return answer(console, request, asked, "poll-runs", pager, limit, after, format)
+    return answer(console, asked, "poll-runs", pager, paging)
 
 
 @router.get("/breaks", response_model=page(query.Break))
 def list_breaks(
-    request: Request,
+    paging: PartOf,
     console: ConsoleOf,
     asked: AskedOf,
     kind: Name = None,
     check: Name = None,
     closed: bool = False,
-    limit: Limit = 100,
-    after: After = None,
-    format: Format = "json",
 ) -> Response:
     """List open differences between platforms, the oldest first; `closed` adds those that were mended."""
 
     def pager(conn: Any, limit: int, after: str | None) -> Listing[Any]:
         return query.breaks(conn, asked.narrow, open_only=not closed, kind=kind, check=check, limit=limit, after=after)
 
-    return answer(console, request, asked, "breaks", pager, limit, after, format)
+    return answer(console, asked, "breaks", pager, paging)
 
 
 @router.get("/exceptions", response_model=page(query.Trouble))
 def list_exceptions(
-    request: Request,
+    paging: PartOf,
     console: ConsoleOf,
     asked: AskedOf,
     kind: Name = None,
     closed: bool = False,
-    limit: Limit = 100,
-    after: After = None,
-    format: Format = "json",
 ) -> Response:
     """List what a person must handle: dead letters, rejected documents, quarantined rows, failed runs."""
 
     def pager(conn: Any, limit: int, after: str | None) -> Listing[Any]:
         return query.exceptions(conn, asked.narrow, open_only=not closed, kind=kind, limit=limit, after=after)
 
-    return answer(console, request, asked, "exceptions", pager, limit, after, format)
+    return answer(console, asked, "exceptions", pager, paging)
 
 
 @router.get("/alerts", response_model=page(AlertView) | page(TransitionView))
-def list_alerts(
-    request: Request, console: ConsoleOf, asked: AskedOf, past: bool = False, format: Format = "json"
-) -> Response:
+def list_alerts(console: ConsoleOf, asked: AskedOf, paging: WholeOf, past: bool = False) -> Response:
     """List open alerts, the most severe first; with `past` what became of alerts in the period, the newest first."""
     with console.store.read() as conn:
         rows: list[Any] = (
             list(history(conn, asked.from_us, until_us=asked.until_us)) if past else open_alerts(conn, asked.until_us)
         )
-    return answer(console, request, asked, "alerts", whole(rows), 1, None, format)
+    return answer(console, asked, "alerts", whole(rows), paging)
 
 
 @router.get("/changes", response_model=page(Turned))
-def list_changes(request: Request, console: ConsoleOf, asked: AskedOf, format: Format = "json") -> Response:
+def list_changes(console: ConsoleOf, asked: AskedOf, paging: WholeOf) -> Response:
     """List what turned within the period: verdicts, differences, exceptions, completed documents."""
     with console.store.read() as conn:
         rows = changes(conn, asked.from_us, asked.now_us, asked.narrow)
-    return answer(console, request, asked, "changes", whole(rows), 1, None, format)
+    return answer(console, asked, "changes", whole(rows), paging)
