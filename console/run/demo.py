@@ -6,6 +6,7 @@ Everything lives in one folder, by default ./.tieout, and stays there for later 
 from __future__ import annotations
 
 import shutil
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import closing
@@ -144,11 +145,15 @@ def run(demo: Demo, stop: threading.Event, say: Say) -> None:
         if not wait_until(lambda: answers(local(settings), "/readyz"), children, stop, 90):
             return
         say(f"Tieout is ready: {settings.console.url}")
-        say(
-            f"answers in a terminal: tieout status, tieout sli, tieout breaks, tieout find C-00042 (in {demo.folder.parent})"
-        )
+        tool = _tool()
+        say(f"answers in another terminal, in {demo.folder.parent}: {tool} status, {tool} breaks, {tool} find C-00042")
         say(f"messages it sends are in {demo.folder / 'messages'}; Ctrl-C stops everything")
         _watch(demo, children, stop, say)
+
+
+def _tool() -> str:
+    """Return how we were started: a virtual environment's command need not be on the reader's path."""
+    return sys.argv[0] if Path(sys.argv[0]).name == "tieout" else "tieout"
 
 
 def _start_outside(demo: Demo) -> list[Child]:

@@ -5,7 +5,7 @@ Nothing is computed here; `metrics.sli` and `metrics.risk` are the only sources 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 import streamlit as st
@@ -15,9 +15,9 @@ from metrics.arrays import NONE
 from metrics.definitions import Flow
 from metrics.listing import EventRow
 from metrics.queries.behind import behind as query
-from metrics.queries.pages import MOST, Listing
+from metrics.queries.pages import Listing
 from metrics.sight import View as Sight
-from probes.clock import DAY
+from probes.clock import DAY, SECOND
 
 from . import formats
 from .context import Console
@@ -26,7 +26,6 @@ from .visits import last_visit_us as read_visit
 
 T = TypeVar("T")
 SPARK_DAYS = 14
-EXPORT_MOST = 200_000
 
 
 def figures(console: Console, filters: sli.Filters, now_us: int) -> list[sli.Figure]:
@@ -59,9 +58,16 @@ def notes(figure: sli.Figure, shown_us: int) -> list[str]:
     if figure.coverage < 1:
         found.append(f"seen {formats.percent(figure.coverage, 1)} of the window")
     if figure.kind != "sample":
-        known = None if figure.horizon_us is None else formats.ago(figure.horizon_us, shown_us)
-        found.append(f"known up to {known}" if known else "never seen whole")
+        found.append(_known(figure.horizon_us, shown_us))
     return found
+
+
+def _known(horizon_us: int | None, shown_us: int) -> str:
+    if horizon_us is None:
+        return "never seen whole"
+    if shown_us - horizon_us < SECOND:
+        return "known up to this instant"
+    return f"known up to {formats.duration(shown_us - horizon_us)} before"
 
 
 def budget(figure: sli.Figure) -> str:
@@ -140,19 +146,6 @@ def flow_horizon(console: Console, flow: Flow, shown_us: int) -> int | None:
         return None if mark == NONE else min(mark, shown_us)
 
     return ask(console, ("flow_horizon", flow.name, shown_us), question)
-
-
-def all_pages(listing: Callable[[int, str | None], Listing[T]]) -> list[T]:
-    """Return every row of a list, for a download; no more than a download may hold."""
-    rows: list[T] = []
-    after: str | None = None
-    while len(rows) < EXPORT_MOST:
-        found = listing(MOST, after)
-        rows += found.items
-        after = found.next
-        if after is None:
-            break
-    return rows
 
 
 def last_visit_us(shown_us: int) -> int | None:

@@ -5,6 +5,7 @@ Returns plain rows; the page decides where they stand.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from metrics.queries.breaks import Break, Trouble
@@ -20,6 +21,13 @@ def target(view: View, head: Head | None) -> tuple[str, dict[str, str]] | None:
     return (
         None if head is None else (path("document"), view.link(of=head.platform, kind=head.kind, id=head.external_id))
     )
+
+
+def record_of(view: View, row: Mapping[str, Any]) -> tuple[str, dict[str, str]] | None:
+    """Return where the page of the record is that a row names by `platform`, `kind` and `id`."""
+    if row["id"] is None:
+        return None
+    return path("document"), view.link(of=row["platform"], kind=row["kind"], id=row["id"])
 
 
 def break_row(view: View, found: Break) -> dict[str, Any]:

@@ -148,7 +148,7 @@ def _width(cells: pd.Series[Any]) -> int | None:
     """Return the pixels a text column needs, None where the browser will see so itself: it measures only the first rows."""
     lengths = [len(c) if isinstance(c, str) else 0 for c in cells]
     longest = max(lengths)
-    return min(longest * 32 // 5 + 20, WIDEST) if longest > max(lengths[:MEASURED]) else None
+    return min(longest * 57 // 10 + 16, WIDEST) if longest > max(lengths[:MEASURED]) else None
 
 
 def _below(

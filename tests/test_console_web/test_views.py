@@ -16,6 +16,7 @@ from alerts.tables import TransitionRow
 from alerts.tables import table as alert_table
 from console.web import data, figures
 from console.web.context import Console
+from console.web.long_list import all_pages
 from console.web.pages import pages, path
 from metrics.filters import Filters
 from metrics.store import Store
@@ -233,7 +234,7 @@ def test_the_download_of_a_list_has_the_rows_of_all_its_pages(console: Console) 
 
         return data.ask(console, ("runs", limit, after), lambda conn: poll_runs(conn, limit=7, after=after))
 
-    assert len(figures.all_pages(listing)) == 30
+    assert len(all_pages(listing)) == 30
 
 
 def test_no_read_stays_open_after_a_page_was_drawn(own: Console) -> None:

@@ -13,6 +13,7 @@ from console.web.context import Console
 from console.web.data import ask, forget
 from console.web.frame import View, param, show
 from console.web.pages import Page, path
+from console.web.rows import record_of
 from console.web.widgets import empty, heading, number, state_badge, table
 from probes.clock import HOUR
 
@@ -51,13 +52,13 @@ def _open(console: Console, view: View) -> list[queries.AlertView]:
 def _row(a: Any) -> dict[str, Any]:
     return {
         "Severity": a.severity,
-        "State": a.state,
-        "Alert": a.title,
         "At risk": _at_risk(a),
-        "Documents": a.document_count,
-        "Customers": a.customer_count,
+        "Alert": a.title,
         "Since": a.since_us,
         "Owner": a.owner,
+        "Documents": a.document_count,
+        "Customers": a.customer_count,
+        "State": a.state,
         "Fired": a.fired_us,
         "Acknowledged by": a.acknowledged_by,
         "Not told because": formats.words(a.untold or ""),
@@ -190,7 +191,7 @@ def _members(console: Console, view: View, found: Any) -> None:
         times=("Due", "In this alert since"),
         links={"link": "open there"},
         hidden=("platform", "kind", "id"),
-        opens=lambda r: (path("document"), view.link(of=r["platform"], kind=r["kind"], id=r["id"])),
+        opens=lambda r: record_of(view, r),
     )
 
 

@@ -11,8 +11,9 @@ from console.web import figures, formats
 from console.web.context import Console
 from console.web.data import ask
 from console.web.frame import View, choose, param, show
+from console.web.long_list import long_list
 from console.web.pages import Page, path
-from console.web.rows import break_row, document_row, target
+from console.web.rows import break_row, document_row, record_of, target
 from console.web.widgets import empty, heading, number, table
 from metrics.queries import customers as query
 from metrics.queries.breaks import breaks
@@ -102,7 +103,7 @@ def _late(console: Console, view: View, filters: Any) -> None:
         states=("State",),
         times=("Due",),
         hidden=("platform", "kind", "id"),
-        opens=lambda r: (path("document"), view.link(of=r["platform"], kind=r["kind"], id=r["id"])),
+        opens=lambda r: record_of(view, r),
     )
 
 
@@ -140,15 +141,14 @@ def _documents(console: Console, view: View, found: query.CustomerPage) -> None:
         of: dict[str, Any] = {"kind": kind, "past": view.past, "limit": limit, "after": after}
         return ask(console, key, lambda c: query.documents_of(c, found.id, **of))
 
-    first = listing(200, None)
-    table(
-        [document_row(view, h) for h in first.items],
+    long_list(
+        listing,
+        lambda h: document_row(view, h),
+        "No document is of this kind.",
         key="documents",
         view=view,
         times=("Created", "Observed"),
         hidden=("head", "Customer"),
-        total=first.total,
-        full=lambda: [document_row(view, h) for h in figures.all_pages(listing)],
         opens=lambda r: target(view, r["head"]),
     )
 

@@ -6,12 +6,13 @@ from typing import Any
 
 import streamlit as st
 
-from console.web import figures, formats
+from console.web import formats
 from console.web.context import Console
 from console.web.data import ask
 from console.web.frame import View, choose, show, typed
+from console.web.long_list import long_list
 from console.web.pages import Page, path
-from console.web.widgets import empty, heading, table
+from console.web.widgets import heading
 from metrics.queries import customers as query
 from metrics.queries.pages import Listing
 
@@ -36,18 +37,14 @@ def render(console: Console, view: View) -> None:
             lambda c: query.customers_list(c, view.narrow, text=text, trouble_only=trouble, limit=limit, after=after),
         )
 
-    first = listing(200, None)
-    if not first.items:
-        empty("No customer fits these filters.")
-        return
-    table(
-        [_row(r) for r in first.items],
+    long_list(
+        listing,
+        _row,
+        "No customer fits these filters.",
         key="customers",
         view=view,
         numbers=("Stuck", "On their way", "Differences", "Ids"),
         hidden=("id",),
-        total=first.total,
-        full=lambda: [_row(r) for r in figures.all_pages(listing)],
         height=700,
         opens=lambda r: (path("customer"), view.link(customer=r["id"])),
     )

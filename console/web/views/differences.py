@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import streamlit as st
 
-from console.web import figures, formats
+from console.web import formats
 from console.web.context import Console
 from console.web.data import ask
 from console.web.frame import View, choose, param, show
+from console.web.long_list import FIRST, long_list
 from console.web.pages import Page, path
 from console.web.rows import break_row, exception_row, target
-from console.web.widgets import empty, heading, number, table
+from console.web.widgets import heading, number, table
 from metrics.queries import breaks as query
 from metrics.queries.pages import Listing
 
@@ -85,19 +86,15 @@ def _breaks(console: Console, view: View, kind: str | None, closed: bool) -> Non
             ),
         )
 
-    first = listing(200, None)
-    if not first.items:
-        empty("No difference with these filters.")
-        return
-    table(
-        [break_row(view, b) for b in first.items],
+    long_list(
+        listing,
+        lambda b: break_row(view, b),
+        "No difference with these filters.",
         key="breaks",
         view=view,
         states=("State",),
         times=("Since", "Closed"),
         hidden=("head", "other"),
-        total=first.total,
-        full=lambda: [break_row(view, b) for b in figures.all_pages(listing)],
         opens=lambda r: target(view, r["head"]),
     )
 
@@ -109,20 +106,18 @@ def _exceptions(console: Console, view: View, closed: bool) -> None:
             console, key, lambda c: query.exceptions(c, view.narrow, open_only=not closed, limit=limit, after=after)
         )
 
-    first = listing(200, None)
-    st.subheader(f"{formats.plural(first.total, 'exception')} {'in all' if closed else 'to handle'}", anchor=False)
-    if not first.items:
-        empty("Nothing waits for a person.")
-        return
-    table(
-        [exception_row(view, t) for t in first.items],
+    st.subheader(
+        f"{formats.plural(listing(FIRST, None).total, 'exception')} {'in all' if closed else 'to handle'}", anchor=False
+    )
+    long_list(
+        listing,
+        lambda t: exception_row(view, t),
+        "Nothing waits for a person.",
         key="exceptions",
         view=view,
         states=("State",),
         times=("Since", "Closed"),
         hidden=("head",),
-        total=first.total,
-        full=lambda: [exception_row(view, t) for t in figures.all_pages(listing)],
         opens=lambda r: target(view, r["head"]),
     )
 

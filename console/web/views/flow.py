@@ -11,7 +11,9 @@ from console.web import charts, figures, formats
 from console.web.context import Console
 from console.web.data import ask
 from console.web.frame import View, choose, param, show
+from console.web.long_list import long_list
 from console.web.pages import Page, path
+from console.web.rows import record_of
 from console.web.states import look
 from console.web.widgets import empty, heading, number, table
 from metrics.definitions import Flow
@@ -191,22 +193,16 @@ def _documents(console: Console, view: View, flow: Flow) -> None:
             question,
         )
 
-    first = listing(200, None)
-    if not first.items:
-        empty("No document is in this state.")
-        return
-    table(
-        [_row(view, flow, i) for i in first.items],
+    long_list(
+        listing,
+        lambda i: _row(view, flow, i),
+        "No document is in this state.",
         key="documents",
         view=view,
         states=("State",),
         times=("Started", "Due"),
         hidden=("platform", "kind", "id"),
-        total=first.total,
-        full=lambda: [_row(view, flow, i) for i in figures.all_pages(listing)],
-        opens=lambda r: (
-            (path("document"), view.link(of=r["platform"], kind=r["kind"], id=r["id"])) if r["id"] else None
-        ),
+        opens=lambda r: record_of(view, r),
     )
 
 

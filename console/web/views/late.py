@@ -10,7 +10,8 @@ import streamlit as st
 from console.web import figures, formats
 from console.web.context import Console
 from console.web.frame import View, choose, show
-from console.web.pages import Page, path
+from console.web.pages import Page
+from console.web.rows import record_of
 from console.web.widgets import empty, heading, table
 from metrics.risk import LateDocument, Money
 
@@ -56,7 +57,7 @@ def render(console: Console, view: View) -> None:
         times=("Started", "Due"),
         links={"link": "open there"},
         hidden=("platform", "kind", "id"),
-        opens=lambda r: (path("document"), view.link(of=r["platform"], kind=r["kind"], id=r["id"])),
+        opens=lambda r: record_of(view, r),
     )
 
 

@@ -15,13 +15,14 @@ from console.web.frame import View, show
 from console.web.pages import Page, path
 from console.web.widgets import count_of, empty, heading, number, state_badge, table
 from metrics.queries.changes import Outage, Turned, changes, outages
-from metrics.queries.platforms import streams_health, unseen
+from metrics.queries.platforms import StreamHealth, streams_health, unseen
 from metrics.risk import LateDocument, Money
 from probes.clock import DAY, HOUR
 
 PAGE = Page("Overview", "monitoring", 10)
 SINCE = {"visit": "your last visit", "1h": "the last hour", "24h": "the last 24 hours", "7d": "the last 7 days"}
-CARDS = 4
+CARD_WIDTH = 236
+"""Four stand in a row on a common screen, fewer on a narrow one."""
 _SPANS = {"1h": HOUR, "24h": DAY, "7d": 7 * DAY}
 
 
@@ -33,14 +34,17 @@ def render(console: Console, view: View) -> None:
     alerts = _firing(console, view)
     late = figures.late(console, view.filters, view.shown_us)
     sums = figures.at_risk(console, view.filters, view.shown_us)
-    _headline(view, found, alerts, sums)
+    key = ("streams", view.shown_us, view.live)
+    streams = ask(console, key, lambda conn: streams_health(conn, view.shown_us, past=not view.live))
+    dark = unseen(streams)
+    _headline(view, found, alerts, sums, dark)
     _cards(console, view, found)
     _alerts(view, alerts)
     left, right = st.columns(2, gap="large")
     with left:
         _at_risk(view, late, sums)
     with right:
-        _unseen(console, view, found)
+        _unseen(view, found, dark, any(s.last for s in streams))
     _changed(console, view)
 
 
@@ -54,12 +58,18 @@ def _summary(found: Sequence[Any]) -> str:
     return ", ".join(parts) + "."
 
 
-def _headline(view: View, found: Sequence[Any], alerts: Sequence[Any], sums: Mapping[str, Money]) -> None:
+def _headline(
+    view: View,
+    found: Sequence[Any],
+    alerts: Sequence[Any],
+    sums: Mapping[str, Money],
+    dark: Mapping[str, Sequence[StreamHealth]],
+) -> None:
     """Say in one line what an on-call person asks first: what fires, what is at risk, what is not seen."""
     severe = sum(a.severity == "critical" for a in alerts)
     late = formats.moneys({c: m.late_minor for c, m in sums.items() if m.late_minor})
     lost = formats.moneys({c: m.lost_minor for c, m in sums.items() if m.lost_minor})
-    blind = sum(f.blind for f in found)
+    blind = [f for f in found if f.blind]
     with st.container(horizontal=True, gap="medium"):
         told = f"**{formats.plural(len(alerts), 'open alert')}**" + (f", {severe} critical" if severe else "")
         number(told, path("alerts"), view.link(), colour="red" if alerts else "gray")
@@ -68,17 +78,22 @@ def _headline(view: View, found: Sequence[Any], alerts: Sequence[Any], sums: Map
                 number(f"**{formats.md(money)}** {word}", path("late"), view.link(lost=chosen), colour="red")
         if not sums:
             number("**nothing** at risk", path("late"), view.link(), colour="gray")
-        number(
-            f"**{formats.count(blind)}** not seen", path("platforms"), view.link(), colour="orange" if blind else "gray"
-        )
+        for figure in blind:
+            label = f"**{formats.count(figure.blind)}** blind in {formats.md(figure.title)}"
+            number(label, path("sli"), view.link(sli=figure.name, outcome="blind"), colour="orange")
+        for platform, streams in dark.items():
+            label = f"**{formats.md(platform)}**: {formats.plural(len(streams), 'stream')} not seen"
+            number(label, path("platforms"), view.link(of=platform), colour="orange")
+        if not blind and not dark:
+            number("everything seen", path("platforms"), view.link(), colour="gray")
 
 
 def _cards(console: Console, view: View, found: Sequence[Any]) -> None:
     if not found:
         empty("No SLI is configured for the platforms there are; `tieout check` says which roles are missing.")
-    for start in range(0, len(found), CARDS):
-        for column, figure in zip(st.columns(CARDS), found[start : start + CARDS], strict=False):
-            with column, st.container(border=True, height="stretch"):
+    with st.container(horizontal=True, gap="small"):
+        for figure in found:
+            with st.container(border=True, width=CARD_WIDTH, height="stretch"):
                 _card(console, view, figure)
 
 
@@ -160,20 +175,20 @@ def _at_risk(view: View, late: Sequence[LateDocument], sums: Mapping[str, Money]
         )
 
 
-def _unseen(console: Console, view: View, found: Sequence[Any]) -> None:
+def _unseen(view: View, found: Sequence[Any], dark: Mapping[str, Sequence[StreamHealth]], polled: bool) -> None:
     st.subheader("What we could not see", anchor=False)
     blind = [(f, reason, n) for f in found for (outcome, reason), n in sorted(f.reasons.items()) if outcome == "blind"]
     for figure, reason, n in blind:
         label = f"{formats.count(n)} blind in {formats.md(figure.title)}: {formats.md(formats.words(reason or 'no reason'))}"
         number(label, path("sli"), view.link(sli=figure.name, outcome="blind", reason=reason))
-    key = ("streams", view.shown_us, view.live)
-    dark = unseen(ask(console, key, lambda conn: streams_health(conn, view.shown_us, past=not view.live)))
     for platform, streams in dark.items():
         names = ", ".join(f"{s.stream} {s.state}" for s in streams[:4]) + (" …" if len(streams) > 4 else "")
         with st.container(horizontal=True, vertical_alignment="center"):
             state_badge(min((s.state for s in streams), key=("failing", "never", "stale").index))
             number(f"{formats.md(platform)}: {formats.md(names)}", path("platforms"), view.link(of=platform))
-    if not blind and not dark:
+    if not polled:
+        empty("No poll had been made by then: what is shown is what the platforms told of that time later.")
+    elif not blind and not dark:
         empty("Every stream is fresh and no subject is blind.")
 
 
@@ -190,12 +205,12 @@ def _alerts(view: View, alerts: Sequence[AlertView]) -> None:
     rows = [
         {
             "Severity": a.severity,
-            "Alert": a.title + (f" (taken on by {a.acknowledged_by})" if a.state == "acknowledged" else ""),
             "At risk": formats.moneys(_both(a)),
-            "Documents": a.document_count,
-            "Customers": a.customer_count,
+            "Alert": a.title + (f" (taken on by {a.acknowledged_by})" if a.state == "acknowledged" else ""),
             "Since": a.since_us,
             "Owner": a.owner,
+            "Documents": a.document_count,
+            "Customers": a.customer_count,
             "id": a.id,
         }
         for a in alerts

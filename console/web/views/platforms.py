@@ -9,10 +9,11 @@ from typing import Any
 import streamlit as st
 
 from console.run.pulse import faults
-from console.web import figures, formats
+from console.web import formats
 from console.web.context import Console
 from console.web.data import ask
 from console.web.frame import View, choose, show
+from console.web.long_list import long_list
 from console.web.pages import Page, path
 from console.web.widgets import empty, heading, state_badge, table
 from metrics.queries import platforms as query
@@ -169,19 +170,15 @@ def _runs(console: Console, view: View, platform: str | None) -> None:
             lambda c: query.poll_runs(c, platform=platform, status=status, limit=limit, after=after, **span),
         )
 
-    first = listing(200, None)
-    if not first.items:
-        empty("No poll ended like this in this span.")
-        return
-    table(
-        [_run(r) for r in first.items],
+    long_list(
+        listing,
+        _run,
+        "No poll ended like this in this span.",
         key="runs",
         view=view,
         seconds=True,
         states=("Ended",),
         times=("Started",),
-        total=first.total,
-        full=lambda: [_run(r) for r in figures.all_pages(listing)],
     )
 
 

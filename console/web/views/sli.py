@@ -9,7 +9,9 @@ import streamlit as st
 from console.web import charts, figures, formats
 from console.web.context import Console
 from console.web.frame import DEFAULT_SPAN_US, View, choose, show
+from console.web.long_list import long_list
 from console.web.pages import Page, path
+from console.web.rows import record_of
 from console.web.widgets import count_of, empty, heading, number, state_badge, table
 from metrics.queries.pages import Listing
 from probes.clock import DAY
@@ -164,28 +166,24 @@ def _records(console: Console, view: View, figure: Any) -> None:
     def listing(limit: int, after: str | None) -> Listing[Any]:
         return figures.behind(console, figure, view.filters, view.shown_us, outcome, reason, limit, after)
 
-    first = listing(200, None)
-    if not first.items:
-        empty("No subject has this outcome in the window.")
-        return
-    table(
-        [_event(console, figure, e) for e in first.items],
+    long_list(
+        listing,
+        lambda e: _event(console, figure, e),
+        "No subject has this outcome in the window.",
         key="events",
         view=view,
         states=("Outcome",),
         times=("Start", "Due", "Decided"),
         links={"link": "open there"},
         hidden=("platform", "kind", "id"),
-        total=first.total,
         opens=lambda r: _open(view, figure, r),
-        full=lambda: [_event(console, figure, e) for e in figures.all_pages(listing)],
     )
 
 
-def _open(view: View, figure: Any, row: Any) -> tuple[str, dict[str, str]]:
+def _open(view: View, figure: Any, row: Any) -> tuple[str, dict[str, str]] | None:
     if figure.kind == "sample":
         return path("platforms"), view.link(of=row["platform"])
-    return path("document"), view.link(of=row["platform"], kind=row["kind"], id=row["id"])
+    return record_of(view, row)
 
 
 def _event(console: Console, figure: Any, event: Any) -> dict[str, Any]:
