@@ -191,12 +191,11 @@ def in_support(world: World, customer: Customer) -> None:
         "shared_tickets": False,
     }
     customer.organization = support_insert(world, "organization", organization)
-    granted = (e for e in world.salesforce["Entitlement"].values() if e["AccountId"] == customer.id)
-    entitlement = next(granted, None)
+    entitlement = customer.entitlement
     if entitlement is not None and "unlinked" not in customer.plan:
         fields = customer.organization["organization_fields"]
         fields |= {"entitlement": entitlement["Id"], "support_tier": entitlement["Type"]}
-    support_insert(world, "user", {
+    customer.contact = support_insert(world, "user", {
         "name": f"Contact {customer.account['AccountNumber']}", "email": f"it@{domain}", "external_id": None, "active": True,
         "organization_id": customer.organization["id"], "role": "end-user", "suspended": False,
     })  # fmt: skip

@@ -49,6 +49,7 @@ def grant(world: World, subscription: Subscription) -> None:
         "StartDate": start, "EndDate": end, "Status": state(subscription), "Legal_Entity__c": subscription.entity.code,
         "Stripe_Subscription__c": dirty_text(rng, reference) if rng.random() < 0.08 else reference,
     }, key=subscription.key)  # fmt: skip
+    customer.entitlement = customer.entitlement or subscription.entitlement
     world.milestone("entitled", ("salesforce", "Entitlement", subscription.entitlement["Id"]), subscription.entity.code)
     link(world, customer, subscription.entitlement)
 

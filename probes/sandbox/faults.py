@@ -4,15 +4,20 @@ from typing import Any
 
 from probes.sandbox.clock import DAY_US, HOUR_US, SECOND_US
 from probes.sandbox.failures import REGISTRY
+from probes.sandbox.failures.spec import NotYetError
 from probes.sandbox.journal import Entry
 from probes.sandbox.truth import ORDER_DEADLINE_US
 from probes.sandbox.world import World
 
+_RETRY_SECONDS = 6 * 3600
 __all__ = ["REGISTRY", "inject", "plan_demo", "repair"]
 
 
 def inject(world: World, fault: str, count: int = 1, at_us: int | None = None, **parameters: Any) -> list[Entry]:
     """Make a fault happen `count` times, now or at a later instant.
+
+    Every failure with a deadline takes `mend_seconds`: how long after it, or before it when negative, it is mended; mended
+    before, it never becomes true. `customer` is the id of an account, or `afflicted`: any that suffers from another fault.
 
     Returns: the journal entries written at once; none for what is planned or becomes true only later.
     Errors: ValueError for an unknown fault or parameter, or an instant in the past.
@@ -20,6 +25,7 @@ def inject(world: World, fault: str, count: int = 1, at_us: int | None = None, *
     if fault not in REGISTRY:
         raise ValueError(f"unknown fault {fault!r}: use one of {', '.join(REGISTRY)}")
     spec = REGISTRY[fault]
+    mend_seconds = parameters.pop("mend_seconds", None) if not spec.silent else None
     unknown = set(parameters) - spec.accepts
     if unknown:
         raise ValueError(
@@ -33,18 +39,45 @@ def inject(world: World, fault: str, count: int = 1, at_us: int | None = None, *
     for _ in range(count):
         key = f"fault/{fault}/{world.next_number(f'fault.{fault}')}"
         if at_us is None or at_us == world.now_us:
+            if mend_seconds is not None:
+                _mend_later(world, fault, float(mend_seconds))
             spec.inject(world, key, parameters)
         else:
-            world.at(at_us, lambda k=key: _inject_planned(world, fault, k, parameters))  # type: ignore[misc]
+            world.at(at_us, lambda k=key: _inject_planned(world, fault, k, parameters, mend_seconds))  # type: ignore[misc]
     return [entry for entry in world.journal.entries[before:] if entry.fault == fault]
 
 
-def _inject_planned(world: World, fault: str, key: str, parameters: dict[str, Any]) -> None:
-    """Inject what was planned; what proves impossible then is written down, for nobody waits for an answer."""
+def _inject_planned(
+    world: World, fault: str, key: str, parameters: dict[str, Any], mend_seconds: float | None, tries: int = 8
+) -> None:
+    """Inject what was planned; what is not possible yet is tried again, what never is, is written down: nobody waits."""
     try:
+        if mend_seconds is not None:
+            _mend_later(world, fault, float(mend_seconds))
         REGISTRY[fault].inject(world, key, parameters)
+    except NotYetError as failure:
+        if tries > 1:
+            world.after(_RETRY_SECONDS, lambda: _inject_planned(world, fault, key, parameters, None, tries - 1))
+        else:
+            world.silent(fault, "not_injected", ("control", "fault", key), str(failure))
     except ValueError as failure:
         world.silent(fault, "not_injected", ("control", "fault", key), str(failure))
+
+
+def _mend_later(world: World, fault: str, seconds: float) -> None:
+    """Mend the next failure of a fault that has a deadline so long after it, or before it."""
+
+    def mend(number: int) -> None:
+        if number in world.repairs:
+            repair(world, entry_id=number)
+
+    def heard(entry: Entry) -> bool:
+        if entry.fault != fault or entry.cause is not None or entry.due_us is None:
+            return False
+        world.at(entry.due_us + int(seconds * SECOND_US), lambda: mend(entry.id))
+        return True
+
+    world.journal.listeners.append(heard)
 
 
 def repair(world: World, fault: str | None = None, entry_id: int | None = None) -> list[Entry]:

@@ -1,5 +1,6 @@
 """What truly happened? The ground truth of the sandbox, written by the steps themselves and never by scoring code."""
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -58,16 +59,23 @@ class Milestone:
 
 @dataclass
 class Journal:
-    """All entries and milestones in the order in which they happened."""
+    """All entries and milestones in the order in which they happened.
+
+    A listener that returns true has heard what it waited for: it is asked no more, and no other is about this entry.
+    """
 
     entries: list[Entry] = field(default_factory=list)
     milestones: list[Milestone] = field(default_factory=list)
+    listeners: list[Callable[[Entry], bool]] = field(default_factory=list)
 
     def write(self, kind: str, subject: tuple[str, str, str], **given: Any) -> Entry:
         """Add an entry and return it."""
         platform, object_name, external_id = subject
         entry = Entry(len(self.entries) + 1, kind, platform, object_name, external_id, **given)
         self.entries.append(entry)
+        heard = next((listener for listener in self.listeners if listener(entry)), None)
+        if heard is not None:
+            self.listeners.remove(heard)
         return entry
 
     def change(self, entry_id: int, **changes: Any) -> Entry:

@@ -181,8 +181,7 @@ def period_after(world: World, entity: Entity, day: date) -> int:
 
 
 def _periods(world: World, entity: Entity) -> list[Row]:
-    own = (p for p in world.netsuite["accountingperiod"].values() if p["fiscalcalendar"] == entity.calendar)
-    return sorted(own, key=lambda p: p["startdate"])
+    return world.periods[entity.calendar]
 
 
 def lay_out_periods(world: World, year: int) -> None:
@@ -194,6 +193,7 @@ def lay_out_periods(world: World, year: int) -> None:
             row |= {"closed": "F", "arlocked": "F", "isposting": "T", "isquarter": "F", "isyear": "F"}
             row |= {"fiscalcalendar": calendar, "lastmodifieddate": world.now_us}
             world.netsuite["accountingperiod"][number] = row
+            world.periods.setdefault(calendar, []).append(row)  # years are laid out in order
 
 
 def close_periods(world: World) -> None:

@@ -56,9 +56,10 @@ def salesforce_id(prefix: str, number: int) -> str:
 
 def long_id(body: str) -> str:
     """Append to a 15-character id the three characters that carry the case of the others."""
-    suffix = "".join(
-        _SUFFIX[sum(1 << i for i, char in enumerate(body[k : k + 5]) if char.isupper())] for k in (0, 5, 10)
-    )
+    suffix = ""
+    for k in (0, 5, 10):
+        a, b, c, d, e = tuple(body[k : k + 5])
+        suffix += _SUFFIX[a.isupper() + 2 * b.isupper() + 4 * c.isupper() + 8 * d.isupper() + 16 * e.isupper()]
     return body + suffix
 
 

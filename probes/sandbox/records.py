@@ -1,5 +1,6 @@
 """How does a row get into a platform's own database, with its stamps and events? No business decisions here."""
 
+import marshal
 from typing import Any
 
 from probes.sandbox.clock import SECOND_US
@@ -158,8 +159,7 @@ def _text(value: object) -> str | None:
     return None if value is None else str(value)
 
 
-def _snapshot(value: Any) -> Any:
-    """Copy what JSON can hold; several times faster than a general deep copy."""
-    if isinstance(value, dict):
-        return {name: _snapshot(inner) for name, inner in value.items()}
-    return [_snapshot(inner) for inner in value] if isinstance(value, list) else value
+def _snapshot(value: Row) -> Row:
+    """Copy what JSON can hold, deeply; many times faster than a general deep copy."""
+    copied: Row = marshal.loads(marshal.dumps(value))
+    return copied

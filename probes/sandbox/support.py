@@ -32,13 +32,10 @@ def open_ticket(world: World, key: str, customer: Customer, **plan: object) -> R
     rng = world.rng("ticket", key)
     priority = rng.choices(("urgent", "high", "normal", "low"), (1, 2, 6, 2))[0]
     priority = str(plan.get("priority", priority))
-    requester = next(
-        (u for u in world.zendesk["user"].values() if u["organization_id"] == customer.organization["id"]), None
-    )
     ticket = support_insert(world, "ticket", {
         "external_id": None, "subject": rng.choice(_SUBJECTS), "status": "new", "custom_status_id": None, "priority": priority,
         "type": rng.choice(("problem", "question", "incident", "task")), "organization_id": customer.organization["id"],
-        "requester_id": requester["id"] if requester else None, "assignee_id": None, "group_id": UNROUTED, "brand_id": 1,
+        "requester_id": customer.contact["id"] if customer.contact else None, "assignee_id": None, "group_id": UNROUTED, "brand_id": 1,
         "tags": [customer.account["Segment__c"]], "custom_fields": [], "due_at": None, "via": {"channel": "email"},
         "satisfaction_rating": None,
     })  # fmt: skip
@@ -118,19 +115,19 @@ def change_severity(
 
 def to_crm(world: World, customer: Customer, ticket: Row) -> Row:
     """Create the case of a ticket in the CRM, or bring its priority up to date."""
-    number = str(ticket["id"])
-    known = next((c for c in world.salesforce["Case"].values() if c["Zendesk_Ticket__c"] == number), None)
+    known = world.cases.get(ticket["id"])
     priority = str(ticket["priority"]).capitalize()
     if known is not None:
         if known["Priority"] != priority:
             crm_update(world, known, Priority=priority)
         return known
-    granted = next((e for e in world.salesforce["Entitlement"].values() if e["AccountId"] == customer.id), None)
-    return crm_insert(world, "Case", {
+    granted = customer.entitlement
+    world.cases[ticket["id"]] = crm_insert(world, "Case", {
         "CaseNumber": f"{world.next_number('case', customer.key):08d}", "AccountId": customer.id, "Status": "New",
         "EntitlementId": granted["Id"] if granted else None, "IsClosed": False, "Priority": priority, "Origin": "Zendesk",
-        "Zendesk_Ticket__c": number, "Legal_Entity__c": customer.entity.code,
+        "Zendesk_Ticket__c": str(ticket["id"]), "Legal_Entity__c": customer.entity.code,
     }, key=customer.key)  # fmt: skip
+    return world.cases[ticket["id"]]
 
 
 def business_us(start_us: int, zone: str, wait_us: int) -> int:

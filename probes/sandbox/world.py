@@ -38,6 +38,8 @@ class Customer:
     scope_blocks: dict[str, Entry] = field(default_factory=dict)  # entity code -> what keeps it out of that one only
     blocked: list[Action] = field(default_factory=list)
     parent: "Customer | None" = None  # who owns it, by the CRM
+    contact: Row | None = None  # its user at the support desk
+    entitlement: Row | None = None  # the first it was granted
     failing: set[str] = field(default_factory=set)  # invoices whose payment has failed for good
     plan: dict[str, Any] = field(default_factory=dict)  # how which step shall fail
 
@@ -163,6 +165,8 @@ class World:
     resellers: list[Customer] = field(default_factory=list)
     deals: dict[str, Deal] = field(default_factory=dict)
     invoices: dict[str, Invoice] = field(default_factory=dict)
+    cases: dict[int, Row] = field(default_factory=dict)  # ticket -> its case in the CRM
+    periods: dict[str, list[Row]] = field(default_factory=dict)  # fiscal calendar -> its periods in order
     nights: dict[str, Any] = field(default_factory=dict)  # entity and business day -> its batch
     repairs: dict[int, Action] = field(default_factory=dict)  # journal entry id -> what mends it
     skews_us: dict[str, int] = field(default_factory=dict)  # platform -> by how much its clock is ahead

@@ -113,7 +113,7 @@ def order_differs(p: Platforms, e: Entry) -> bool:
     where = f"OpportunityId = '{e.external_id}' AND Legal_Entity__c = '{e.entity}'"
     lines = p.soql(f"SELECT TotalPrice FROM OpportunityLineItem WHERE {where}")
     (order,) = _orders(p, e.external_id, e.entity)
-    return round(sum(line["TotalPrice"] for line in lines), 2) != float(order["foreigntotal"])
+    return bool(round(sum(line["TotalPrice"] for line in lines), 2) != float(order["foreigntotal"]))
 
 
 def half_done(p: Platforms, e: Entry) -> bool:
@@ -189,7 +189,7 @@ def invoice_in_other_currency(p: Platforms, e: Entry) -> bool:
 
 def invoice_twice(p: Platforms, e: Entry) -> bool:
     found = _postings(p, p.billing(f"invoices/{e.external_id}")["number"])
-    return sum(row["voided"] == "F" for row in found) > 1
+    return [row["voided"] for row in found].count("F") > 1
 
 
 def invoice_elsewhere(p: Platforms, e: Entry) -> bool:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from probes.sandbox import Company, inject
 from probes.sandbox.world import World
 
-from . import truths
+from . import truths, truths_life
 from .conftest import START_AT, lived
 
 
@@ -22,6 +22,16 @@ def broken_deadlines(world: World) -> list[str]:
         truths.late_customers,
         truths.late_subscriptions,
         truths.untied_invoices,
+        truths_life.late_leads,
+        truths_life.late_entitlements,
+        truths_life.late_shipments_and_plans,
+        truths_life.unrouted_tickets,
+        truths_life.cases_of_another_severity,
+        truths_life.contracts_that_differ,
+        truths_life.renewals_missed,
+        truths_life.references_that_differ,
+        truths_life.flags_that_differ,
+        truths_life.batches_that_differ,
     )
     return [f"{check.__name__}: {found}" for check in checks for found in check(world)]
 
@@ -68,9 +78,26 @@ def test_a_calm_company_is_never_late_over_clock_changes_and_the_turn_of_the_yea
 def test_the_deadline_checks_can_fail(company: Company) -> None:
     for fault in ("O01", "I01", "M03"):
         inject(company.world, fault, entity="NW-DE")
-    company.advance_to(START_AT + timedelta(days=2))
+    for fault in ("L01", "S01", "S02", "S03", "O08", "C01", "C03", "R01", "R03", "R04", "S04", "B03", "B04"):
+        inject(company.world, fault, 3)
+    inject(company.world, "I06", variant="crm")
+    company.advance_to(START_AT + timedelta(days=5))
     found = broken_deadlines(company.world)
-    assert {line.split(":")[0] for line in found} == {"late_orders", "late_invoices", "late_customers"}
+    assert {line.split(":")[0] for line in found} >= {
+        "late_orders",
+        "late_invoices",
+        "late_customers",
+        "late_leads",
+        "late_entitlements",
+        "late_shipments_and_plans",
+        "unrouted_tickets",
+        "cases_of_another_severity",
+        "contracts_that_differ",
+        "renewals_missed",
+        "references_that_differ",
+        "flags_that_differ",
+        "batches_that_differ",
+    }
 
 
 def test_a_month_of_history_is_large_enough_and_made_within_ten_seconds() -> None:

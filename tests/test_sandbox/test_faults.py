@@ -364,6 +364,34 @@ def test_a_wrong_injection_says_what_to_write(
         inject(company.world, fault, **parameters)
 
 
+@pytest.mark.parametrize("seconds", [-150, 150])
+def test_a_failure_may_be_mended_just_before_or_just_after_its_deadline(seconds: int, company: Company) -> None:
+    faults = ("O01", "O09", "I01", "I05", "I09", "M07", "S01", "S02", "C01", "O08", "L01")
+    for fault in faults:
+        inject(company.world, fault, mend_seconds=seconds)
+        inject(company.world, fault, 1, company.start_us + HOUR_US, mend_seconds=seconds)
+    company.advance_to(company.start_us + 100 * HOUR_US)
+    for fault in faults:
+        entries = [e for e in of(company, fault) if e.cause is None]
+        assert [((e.repaired_us or 0) - (e.due_us or 0)) / SECOND_US for e in entries] == [seconds, seconds]
+
+
+def test_a_fault_may_hit_whom_another_has_hit_already(company: Company) -> None:
+    with pytest.raises(ValueError, match="inject one of them first"):
+        inject(company.world, "O01", entity="NW-DE", customer="afflicted")
+    (stale,) = inject(company.world, "M05", entity="NW-DE")
+    (order,) = inject(company.world, "O01", entity="NW-DE", customer="afflicted")
+    assert company.world.deals[order.external_id].customer.id == stale.external_id
+
+
+def test_what_is_not_possible_yet_is_tried_again_later(company: Company) -> None:
+    inject(company.world, "O01", 1, company.start_us + HOUR_US, entity="NW-DE", customer="afflicted")
+    company.advance_to(company.start_us + 2 * HOUR_US)
+    inject(company.world, "M05", entity="NW-DE")
+    company.advance_to(company.start_us + 8 * HOUR_US)
+    assert [entry.kind for entry in of(company, "O01")] == ["missing_in_target"]
+
+
 def test_an_injection_into_the_past_is_refused(company: Company) -> None:
     with pytest.raises(ValueError, match="in the past"):
         inject(company.world, "O01", 1, company.start_us - HOUR_US)

@@ -3,7 +3,7 @@
 from probes.sandbox import billing, contracts, orders, runtime, sales, truth
 from probes.sandbox.clock import HOUR_US, MINUTE_US, SECOND_US
 from probes.sandbox.entities import BY_CODE, Entity, major
-from probes.sandbox.failures.spec import Fault, Given, fault, variant_of
+from probes.sandbox.failures.spec import Fault, Given, NotYetError, fault, variant_of
 from probes.sandbox.failures.victims import entity_for, established, fresh_deal, settled_deal
 from probes.sandbox.records import ERP_CLERK, erp_insert, erp_update
 from probes.sandbox.world import Deal, Row, World
@@ -72,7 +72,7 @@ def amendment_lost(world: World, key: str, given: Given) -> None:
     entity = entity_for(world, key, given)
     settled = [d for d in world.deals.values() if _amendable(world, d, entity)]
     if not settled:
-        raise ValueError(f"no settled deal of {entity.code} to amend: advance the company first")
+        raise NotYetError(f"no settled deal of {entity.code} to amend: advance the company first")
     deal = world.rng("victim", key).choice(settled)
     delta = sales.amend(world, deal, handed_over=False)
     due_us = world.now_us + truth.ORDER_DEADLINE_US

@@ -8,7 +8,7 @@ from probes.sandbox.entities import BY_CODE, major
 from probes.sandbox.failures.invoices import posted_soon
 from probes.sandbox.failures.nights import free_night
 from probes.sandbox.failures.receivables import second_invoice
-from probes.sandbox.failures.spec import Fault, Given, fault, one_of
+from probes.sandbox.failures.spec import Fault, Given, NotYetError, fault, one_of
 from probes.sandbox.failures.victims import entity_for, established, fresh_deal, fresh_invoice, settled_deal
 from probes.sandbox.records import LOADER, crm_update
 from probes.sandbox.world import Deal, Row, World
@@ -118,7 +118,7 @@ def several_ids(world: World, key: str, given: Given) -> None:
     if variant == "reseller":
         partners = [r for r in world.resellers if r.entity is entity and entity.code in r.netsuite]
         if not partners:
-            raise ValueError(f"no reseller of {entity.code} exists yet: advance the company first")
+            raise NotYetError(f"no reseller of {entity.code} exists yet: advance the company first")
         deal = fresh_deal(world, key, {"entity": entity.code}, bill_to=world.rng("partner", key).choice(partners))
         sales.win(world, deal, later=False)
     elif variant == "child":

@@ -10,6 +10,10 @@ Given = dict[str, Any]
 Inject = Callable[[World, str, Given], object]
 
 
+class NotYetError(ValueError):
+    """What a fault needs does not exist yet in the company; it may later."""
+
+
 @dataclass(frozen=True)
 class Fault:
     """One entry of the catalogue: what it does, which truth it writes, how it is injected, and which parameters it takes."""

@@ -3,9 +3,11 @@
 from probes.sandbox import billing, customers, entitlements, orders, sales
 from probes.sandbox.clock import SECOND_US
 from probes.sandbox.entities import BY_CODE, Entity
-from probes.sandbox.failures.spec import Given
+from probes.sandbox.failures.spec import Given, NotYetError
 from probes.sandbox.world import Customer, Deal, Invoice, Subscription, World
 
+AFFLICTED = "afflicted"
+"""Given instead of a customer's id: any one that suffers from another fault."""
 DOCUMENT_ENTITIES = tuple(entity for entity in BY_CODE.values() if entity.posting_mode == "document")
 
 
@@ -25,6 +27,8 @@ def established(world: World, key: str, entity: Entity, given: Given | None = No
     """Draw a customer that exists everywhere and that no other fault keeps from the ERP, or take the one given."""
     known = [c for c in world.customers[entity.code] if _everywhere(c, entity) and c.erp_block is None]
     wanted = (given or {}).get("customer")
+    if wanted == AFFLICTED:
+        return _afflicted(world, key, entity, known)
     if wanted is not None:
         found = next((c for c in known if c.id == wanted), None)
         if found is None:
@@ -34,7 +38,15 @@ def established(world: World, key: str, entity: Entity, given: Given | None = No
         return found
     pool = [c for c in known if c.erp_stale is None and c.billing_stale is None and not c.plan]
     if not pool:
-        raise ValueError(f"no customer of {entity.code} exists everywhere yet: advance the company first")
+        raise NotYetError(f"no customer of {entity.code} exists everywhere yet: advance the company first")
+    return world.rng("victim", key).choice(pool)
+
+
+def _afflicted(world: World, key: str, entity: Entity, known: list[Customer]) -> Customer:
+    """Draw a customer that suffers from another fault already, one that keeps its attributes from a platform."""
+    pool = [c for c in known if c.erp_stale is not None or c.billing_stale is not None]
+    if not pool:
+        raise NotYetError(f"no customer of {entity.code} suffers from M05, M06 or M07: inject one of them first")
     return world.rng("victim", key).choice(pool)
 
 
@@ -91,9 +103,12 @@ def live_subscription(world: World, key: str, entity: Entity, given: Given | Non
     live = [s for s in subscriptions(world) if s.live and s.entity is entity and s.row["status"] == "active"]
     live = [s for s in live if s.deal.currency == entity.currency and s.deal.bill_to.erp_block is None]
     live = [s for s in live if s.deal.net_minor(entity.code) > 0 and s.row["pause_collection"] is None and not s.plan]
-    live = [s for s in live if wanted is None or s.deal.bill_to.id == wanted]
+    if wanted == AFFLICTED:
+        live = [s for s in live if s.deal.bill_to.erp_stale is not None or s.deal.bill_to.billing_stale is not None]
+    elif wanted is not None:
+        live = [s for s in live if s.deal.bill_to.id == wanted]
     if not live:
-        raise ValueError(f"no live subscription of {entity.code} to bill: advance the company first")
+        raise NotYetError(f"no live subscription of {entity.code} to bill: advance the company first")
     return world.rng("victim", key).choice(live)
 
 
