@@ -95,3 +95,13 @@ def test_a_deadline_of_one_step_leaves_the_rest_of_the_flow_as_shipped() -> None
     )
     assert str(model.flows["quote_to_order"].step("ordered").within) == "3 business hours"
     assert model.flows["quote_to_order"].step("ordered").path
+
+
+def test_the_example_of_the_documentation_is_understood() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "deadlines.md").read_text("utf-8")
+    example = text.split("```yaml\n")[1].split("```")[0]
+    settings = settings_from_text(PLATFORMS + example, HERE)
+    assert settings.alerts.maintenance == {"erp": "works"}
+    with pytest.raises(ConfigError, match=r"flows\.quote_to_order\.deadlines\.ordered"):
+        opened(example.replace("3 business hours}", "3h}"))
+    assert str(opened(example).slis["order_latency"].within) == "later of 3 business hours and window + 1h"
