@@ -270,3 +270,31 @@ def _hover(moment: Any) -> str:
     kind, what = (formats.chart_text(formats.words(w)) for w in (moment.kind, moment.what))
     record = f"{kind} {formats.chart_text(moment.label)}"
     return f"{record}: {what}<br>{formats.utc(moment.latest_us)}, {moment.how}{late}"
+
+
+def score_parts(parts: Sequence[Any], ground: Ground) -> go.Figure:
+    """Return how the parts of a score add up to its weight in bits: for the match to the right, against it to the left."""
+    told = [p for p in parts if p.weight]  # what is missing on a side says nothing
+    total = sum(p.weight for p in told)
+    reached = [sum(p.weight for p in told[:n]) for n in range(len(told) + 1)]
+    low, high = min(reached), max(reached)
+    room = max(high - low, 1) * 0.18  # for the figures beside the bars
+    figure = _base(ground, 60 + 34 * (len(told) + 1), showlegend=False)
+    figure.add_waterfall(
+        orientation="h", y=[*(_part_name(p) for p in told), "sum"], x=[*(p.weight for p in told), None],
+        measure=["relative"] * len(told) + ["total"], text=[*(f"{p.weight:+.1f}" for p in told), f"{total:+.1f}"],
+        textposition="outside", connector={"line": {"color": ground.grid}}, hoverinfo="skip",
+        increasing={"marker": {"color": ground.colour("green")}},
+        decreasing={"marker": {"color": ground.colour("red")}},
+        totals={"marker": {"color": ground.colour("blue")}},
+    )  # fmt: skip
+    figure.update_yaxes(autorange="reversed", showgrid=False)
+    figure.update_xaxes(title="bits of evidence", zeroline=True, range=[low - room, high + room])
+    figure.update_layout(hovermode=False)
+    return figure
+
+
+def _part_name(part: Any) -> str:
+    """Return what a part of a score is called beside its bar."""
+    told = f"{formats.words(part.comparison)}: {part.level}" if part.level else formats.words(part.comparison)
+    return formats.chart_text(told)

@@ -14,16 +14,19 @@ from sqlalchemy import Connection, bindparam, text
 from .keys import chunks
 
 _OPEN = "r.state IN ('pending', 'open', 'active', 'paused') AND r.deleted_us IS NULL AND NOT r.test"
+_OWED = (
+    "r.kind = 'invoice' AND r.state IN ('open', 'posted', 'uncollectible') AND COALESCE(r.open_minor, 1) <> 0"
+    " AND r.deleted_us IS NULL AND NOT r.test"
+)
 _SQL = text(
     "SELECT r.customer_id AS id, r.kind, r.currency, COUNT(*) AS n, SUM(r.net_minor) AS minor FROM record r"  # noqa: S608
     f" WHERE r.customer_id IN :ids AND r.kind IN ('order', 'case') AND {_OPEN} GROUP BY r.customer_id, r.kind, r.currency"
     " UNION ALL "
     "SELECT r.customer_id, 'invoice', r.currency, COUNT(*), SUM(COALESCE(r.open_minor, r.gross_minor)) FROM record r"
-    f" WHERE r.customer_id IN :ids AND r.kind = 'invoice' AND r.bill_to_id IS NULL AND {_OPEN} AND COALESCE(r.open_minor, 1) <> 0"
-    " GROUP BY r.customer_id, r.currency UNION ALL "
+    f" WHERE r.customer_id IN :ids AND r.bill_to_id IS NULL AND {_OWED} GROUP BY r.customer_id, r.currency"
+    " UNION ALL "
     "SELECT r.bill_to_id, 'invoice', r.currency, COUNT(*), SUM(COALESCE(r.open_minor, r.gross_minor)) FROM record r"
-    f" WHERE r.bill_to_id IS NOT NULL AND r.bill_to_id IN :ids AND r.kind = 'invoice' AND {_OPEN} AND COALESCE(r.open_minor, 1) <> 0"
-    " GROUP BY r.bill_to_id, r.currency"
+    f" WHERE r.bill_to_id IS NOT NULL AND r.bill_to_id IN :ids AND {_OWED} GROUP BY r.bill_to_id, r.currency"
 ).bindparams(bindparam("ids", expanding=True))
 
 

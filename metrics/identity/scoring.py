@@ -8,9 +8,9 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from math import log2
-from typing import Any, NamedTuple
+from typing import Any
 
 from .features import Values
 from .settings import Suggesting
@@ -20,7 +20,8 @@ PRIOR = "before comparing"
 """The first part of every explanation: how rare it is that two records taken at random match."""
 
 
-class Part(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Part:
     """What one comparison found and what that weighs; the weights of a pair's parts sum up to its weight."""
 
     comparison: str
@@ -45,7 +46,7 @@ class Scored:
     @property
     def told(self) -> str:
         """Return the parts as JSON."""
-        return json.dumps([list(part) for part in self.parts])
+        return json.dumps([astuple(part) for part in self.parts])
 
 
 def probability(weight: float) -> float:

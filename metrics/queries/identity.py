@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, bindparam, func, select, text
 from metrics.definitions import Model
 from metrics.identity.hanging import Hanging, hanging
 from metrics.identity.scoring import Part, parts_of
-from metrics.identity.suggestions import InForce, in_force
+from metrics.identity.suggestions import in_force
 from metrics.tables import IdentityDecision, IdentityDue, table
 
 from .heads import CROSSWALK, RECORD, STREAM, Head, bodies, chunks, heads
@@ -88,9 +88,13 @@ class RefusedValue:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Where suggestions stand: the model in force, how many there are, and how many records wait to be looked at."""
+    """Where suggestions stand: the model in force, whether it fits the configuration, how many there are, how many records wait."""
 
-    model: InForce | None
+    model: str | None
+    trained_us: int | None
+    author: str | None
+    records: int
+    alike: int
     fits: bool
     suggestions: int
     due: int
@@ -257,9 +261,13 @@ def refused_values(conn: Connection) -> list[RefusedValue]:
 def status(conn: Connection, model: Model) -> Status:
     """Return where suggestions stand."""
     used = in_force(conn)
-    fits = used is not None and used.trained.compares == model.identity.suggest.compares
     due = int(conn.execute(select(func.count()).select_from(_DUE)).scalar_one())
-    return Status(used, fits, int(conn.execute(_COUNT).scalar_one()), due)
+    count = int(conn.execute(_COUNT).scalar_one())
+    if used is None:
+        return Status(None, None, None, 0, 0, False, count, due)
+    t = used.trained
+    fits = t.compares == model.identity.suggest.compares
+    return Status(used.digest, used.trained_us, used.author, t.records, t.alike, fits, count, due)
 
 
 def customer_records_named(conn: Connection, words: Iterable[str]) -> dict[str, list[Head]]:

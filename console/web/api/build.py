@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 
 from console.web.context import Console
 
-from . import documents, flows, slis, watch
+from . import documents, flows, identity, slis, watch
 from .auth import BearerOnly
 from .description import described
 from .problems import Problem, on_fault, on_http, on_invalid, on_problem
@@ -31,7 +31,7 @@ def build(console: Callable[[], Console]) -> FastAPI:
     )
     app.state.console = console
     app.openapi = lambda: described(app)  # type: ignore[method-assign] # FastAPI's own way to change the description
-    for part in (slis, flows, documents, watch):
+    for part in (slis, flows, documents, watch, identity):
         app.include_router(part.router)
     app.add_exception_handler(Problem, on_problem)
     app.add_exception_handler(HTTPException, on_http)

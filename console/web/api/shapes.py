@@ -34,7 +34,7 @@ _LENGTHS = (
 # Counts by two words: what those words are.
 PAIRS = {"reasons": ("outcome", "reason"), "documents": ("kind", "state")}
 # Fields of this name that hold a mapping hold money by currency, whatever else they are mapped by before.
-_SUMS = ("money", "at_risk", "late", "lost")
+_SUMS = ("money", "at_risk", "late", "lost", "order_money", "receivables")
 _MICRO = 1_000_000
 
 
