@@ -64,12 +64,15 @@ _LABEL = {
     "segment": "COALESCE(cu.segment, '')", "customer": "cw.customer_id",
 }  # fmt: skip
 
+_NAMED = ("segment", "customer")
+"""What to divide by asks who the customer is."""
+
 
 GONE = (
-    "(SELECT MIN(w.withdrawn_us) FROM flow_instance w WHERE w.anchor_id = e.anchor_id AND w.revision = e.revision"
-    " AND w.entity = e.entity)"
+    "(SELECT w.withdrawn_us FROM flow_instance w WHERE w.flow = :flow AND w.anchor_id = e.anchor_id"
+    " AND w.revision = e.revision AND w.entity = e.entity)"
 )
-"""Since when nothing is owed on the subject of an event."""
+"""Since when nothing is owed on the subject of an event of an SLI of `:flow`."""
 BEGUN = "e.start_us <= :at"
 """The clock of the event had begun at the instant that is asked about."""
 UNSEEN = "e.start_us + e.value_us > :at"
@@ -139,14 +142,13 @@ def _pieces(window: Window) -> list[tuple[str, int, int]]:
 def _from(
     conn: Connection, view: View, sli: Sli, window: Window, filters: Filters, by: str | None, source: str, low: int, high: int
 ) -> list[Any]:
-    where, given = filters.events_where(view, "e")
+    where, given = filters.events_where(view)
     own, months = window.own_month("e.at_us" if source == "event" else "e.bucket_us")
     where += own
     given |= {"sli": sli.name, "low": low, "high": high, **months}
     label = _LABEL[by].format(a="e")
     streams = " JOIN stream p ON p.id = e.stream_id" if by == "platform" else ""
     if source == "event":
-        join = filters.events_join() or (Filters(segment="").events_join() if by in ("segment", "customer") else "")
         reason, never = reason_then(filters), "e.value_us IS NULL"
         if filters.as_of_us is not None:
             where, given["at"] = f"{where} AND {BEGUN}", filters.as_of_us
@@ -154,7 +156,7 @@ def _from(
         sql = (
             f"SELECT {label} AS label, e.outcome, {reason}, e.currency, COUNT(*), SUM(e.money_minor),"
             f" SUM(CASE WHEN e.outcome = 'bad' AND {never} THEN 1 ELSE 0 END), COUNT(e.corrected_us)"
-            f" FROM sli_event e {streams} {join}"
+            f" FROM {filters.events(named=by in _NAMED)}{streams}"
             f" WHERE e.sli = :sli AND e.at_us >= :low AND e.at_us < :high{where} GROUP BY 1, 2, 3, 4"
         )
     else:
@@ -162,7 +164,7 @@ def _from(
         given["grain"] = source
         sql = (
             f"SELECT {label} AS label, e.outcome, e.reason, e.currency, SUM(e.event_count), SUM(e.money_minor),"
-            f" SUM(e.incomplete_count), SUM(e.corrected_count) FROM sli_rollup e {streams}"
+            f" SUM(e.incomplete_count), SUM(e.corrected_count) FROM sli_rollup e{streams}"
             f" WHERE e.sli = :sli AND e.grain = :grain AND e.bucket_us >= :low AND e.bucket_us < :high{where} GROUP BY 1, 2, 3, 4"
         )
     return list(conn.execute(text(sql), given))
@@ -170,15 +172,15 @@ def _from(
 
 def _ahead(conn: Connection, view: View, sli: Sli, filters: Filters, by: str | None, window: Window) -> list[Any]:
     """Return what began before the window's end and stands only after it: pending, or not observed once overdue."""
-    where, given = filters.events_where(view, "e")
-    given |= {"sli": sli.name, "to": window.to_us, "overdue": window.until_us - window.slack_us}
+    where, given = filters.events_where(view)
+    given |= {"sli": sli.name, "flow": sli.flow, "to": window.to_us, "overdue": window.until_us - window.slack_us}
     label = _LABEL[by].format(a="e")
     streams = " JOIN stream p ON p.id = e.stream_id" if by == "platform" else ""
-    join = filters.events_join() or (Filters(segment="").events_join() if by in ("segment", "customer") else "")
     outcome = "CASE WHEN e.outcome = 'pending' AND e.at_us <= :overdue THEN 'blind' ELSE 'pending' END"
     reason = "CASE WHEN e.outcome = 'pending' AND e.at_us <= :overdue THEN 'not_observed' ELSE 'not_due' END"
     sql = (
-        f"SELECT {label} AS label, {outcome}, {reason}, e.currency, COUNT(*), SUM(e.money_minor) FROM sli_event e {streams} {join}"
+        f"SELECT {label} AS label, {outcome}, {reason}, e.currency, COUNT(*), SUM(e.money_minor)"
+        f" FROM {filters.events(named=by in _NAMED)}{streams}"
         f" WHERE e.sli = :sli AND e.at_us > :to AND e.start_us <= :to AND {ahead(filters, ':to')}{where} GROUP BY 1, 2, 3, 4"
     )
     return list(conn.execute(text(sql), given))

@@ -13,10 +13,7 @@ class HasStreams(Protocol):
     def rows(self) -> Any: ...
 
 
-_SAME_CUSTOMER = (
-    "(SELECT c1.record_id FROM crosswalk c1 JOIN crosswalk c2 ON c2.customer_id = c1.customer_id"
-    " WHERE c2.record_id = :customer_id)"
-)
+_CUSTOMER = "(SELECT c2.customer_id FROM crosswalk c2 WHERE c2.record_id = :customer_id)"
 
 
 @dataclass(frozen=True)
@@ -36,26 +33,40 @@ class Filters:
         """Return whether the answer depends on who the customer is: roll-ups do not know that."""
         return self.segment is not None or self.customer_id is not None
 
-    def events_join(self) -> str:
-        """Return the joins that the conditions of `events_where` need; the crosswalk is joined when read."""
-        if self.segment is None:
-            return ""
-        return "LEFT JOIN crosswalk cw ON cw.record_id = e.customer_id LEFT JOIN record cu ON cu.id = cw.customer_id"
+    def events(self, *, named: bool = False) -> str:
+        """Return what events `e` are read from, for the conditions of `events_where`; `named`: with their customer `cu`.
 
-    def events_where(self, view: HasStreams, alias: str = "e") -> tuple[str, dict[str, Any]]:
-        """Return SQL conditions, each beginning with AND, and their parameters."""
-        sql = ""
-        given: dict[str, Any] = {}
+        The crosswalk is joined when read. Of one customer it comes first, and its events are found by its ids.
+        """
+        sql = "sli_event e" if self.customer_id is None else "crosswalk c1 CROSS JOIN sli_event e"
+        if self.segment is None and not named:
+            return sql
+        return (
+            sql
+            + " LEFT JOIN crosswalk cw ON cw.record_id = e.customer_id LEFT JOIN record cu ON cu.id = cw.customer_id"
+        )
+
+    def events_where(self, view: HasStreams) -> tuple[str, dict[str, Any]]:
+        """Return SQL conditions on these events, each beginning with AND, and their parameters."""
+        sql, given = self._where(view, "e")
+        if self.customer_id is not None:
+            sql += f" AND e.customer_id = c1.record_id AND c1.customer_id = {_CUSTOMER}"
+        return sql, given
+
+    def documents_where(self, view: HasStreams, alias: str) -> tuple[str, dict[str, Any]]:
+        """Return the same conditions on documents, which name their customer as events do; a segment is that of `cu`."""
+        sql, given = self._where(view, alias)
+        if self.customer_id is not None:
+            sql += f" AND {alias}.customer_id IN (SELECT c1.record_id FROM crosswalk c1 WHERE c1.customer_id = {_CUSTOMER})"
+        return sql, given
+
+    def _where(self, view: HasStreams, alias: str) -> tuple[str, dict[str, Any]]:
+        sql, given = "", {"entity": self.entity, "customer_id": self.customer_id, "segment": self.segment}
         if self.platform is not None:
             streams = [s for s, row in view.rows.items() if row.platform == self.platform]
             sql += f" AND {alias}.stream_id IN ({', '.join(map(str, streams)) or 'NULL'})"
         if self.entity is not None:
             sql += f" AND {alias}.entity = :entity"
-            given["entity"] = self.entity
-        if self.customer_id is not None:
-            sql += f" AND {alias}.customer_id IN {_SAME_CUSTOMER}"
-            given["customer_id"] = self.customer_id
         if self.segment is not None:
             sql += " AND cu.segment = :segment"
-            given["segment"] = self.segment
-        return sql, given
+        return sql, {name: value for name, value in given.items() if value is not None}

@@ -19,14 +19,14 @@ Latencies = tuple[int | None, int | None, int | None]
 
 def latencies(conn: Connection, view: View, sli: Sli, window: Window, filters: Filters) -> Latencies:
     """Return p50, p95 and p99 of the signed latency over completed subjects, by linear interpolation. Units: microseconds."""
-    where, given = filters.events_where(view, "e")
+    where, given = filters.events_where(view)
     own, months = window.own_month()
     where, given = where + own, {**given, **months}
     if filters.as_of_us is not None:
         where, given["at"] = f"{where} AND {BEGUN} AND NOT {UNSEEN}", filters.as_of_us
     rows = conn.execute(
         text(
-            f"SELECT e.value_us FROM sli_event e {filters.events_join()} WHERE e.sli = :sli AND e.at_us >= :from_us"
+            f"SELECT e.value_us FROM {filters.events()} WHERE e.sli = :sli AND e.at_us >= :from_us"
             f" AND e.at_us <= :to_us AND e.outcome IN ('good', 'bad') AND e.value_us IS NOT NULL{where}"
         ),
         {"sli": sli.name, "from_us": window.from_us, "to_us": window.to_us, **given},

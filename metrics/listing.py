@@ -54,10 +54,9 @@ _COLUMNS = (
     " pp.platform AS proof_platform, pr.kind AS proof_kind, pr.external_id AS proof_external_id, pr.number AS proof_number,"
     " e.corrected_us, a.digest"
 )
-_FROM = (
-    " FROM sli_event e JOIN record a ON a.id = e.anchor_id JOIN stream p ON p.id = e.stream_id"
+_JOINS = (
+    " JOIN record a ON a.id = e.anchor_id JOIN stream p ON p.id = e.stream_id"
     " LEFT JOIN record pr ON pr.id = {proof} LEFT JOIN stream pp ON pp.id = pr.stream_id"
-    " LEFT JOIN crosswalk cw ON cw.record_id = e.customer_id LEFT JOIN record cu ON cu.id = cw.customer_id"
 )
 _AHEAD = "e.at_us > :high"
 _WHEN = f"CASE WHEN {_AHEAD} AND {{open}} THEN CASE WHEN e.outcome = 'pending' AND e.at_us <= :overdue"
@@ -107,12 +106,13 @@ def _query(
     view: View, sli: Sli, now_us: int, filters: Filters, outcome: str | None, reason: str | None
 ) -> tuple[str, dict[str, Any]]:
     window = window_of(view, sli, now_us, filters)
-    where, given = filters.events_where(view, "e")
+    where, given = filters.events_where(view)
     own, months = window.own_month()
     where += own
     given |= {
         **months,
         "sli": sli.name,
+        "flow": sli.flow,
         "low": window.from_us,
         "high": window.to_us,
         "overdue": window.until_us - window.slack_us,
@@ -121,7 +121,7 @@ def _query(
         where, given["at"] = f"{where} AND {BEGUN}", filters.as_of_us
     columns = _columns(filters)
     inner = (
-        f"SELECT {_COLUMNS.format(**columns)}{_FROM.format(**columns)} WHERE e.sli = :sli{where} AND"
+        f"SELECT {_COLUMNS.format(**columns)} FROM {filters.events(named=True)}{_JOINS.format(**columns)} WHERE e.sli = :sli{where} AND"
         f" ((e.at_us >= :low AND e.at_us <= :high) OR ({_AHEAD} AND e.start_us <= :high AND {ahead(filters, ':high')}))"
     )
     sql = f"SELECT * FROM ({inner}) q WHERE 1 = 1"

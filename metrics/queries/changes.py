@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Table, func, select
 from metrics.tables import PollRun, SliEvent, table
 
 from .breaks import BREAK, EXCEPTION
+from .distinct import distinct
 from .flows import INSTANCE
 from .heads import STREAM
 from .narrow import EVERYTHING, Narrow, conditions
@@ -57,13 +58,16 @@ def changes(conn: Connection, since_us: int, now_us: int, where: Narrow = EVERYT
     def opened(rows: Table) -> list[ColumnElement[bool]]:
         return [*span(rows.c.since_us), rows.c.closed_us.is_(None) | (rows.c.closed_us > now_us)]
 
+    named = EVENT.c.sli.in_(distinct(conn, EVENT.c.sli))  # SLI by SLI the events of a span are found by index
     for outcome in ("bad", "good"):
-        bounds = [EVENT.c.outcome == outcome, *span(EVENT.c.at_us)]
+        bounds = [named, EVENT.c.outcome == outcome, *span(EVENT.c.at_us)]
         found += _turned(conn, f"decided_{outcome}", EVENT, EVENT.c.sli, bounds, where)
-    found += _turned(conn, "corrected", EVENT, EVENT.c.sli, span(EVENT.c.corrected_us), where)
+    mended = [EVENT.c.corrected_us.is_not(None), *span(EVENT.c.corrected_us)]
+    found += _turned(conn, "corrected", EVENT, EVENT.c.sli, mended, where)
     found += _turned(conn, "break_opened", BREAK, BREAK.c.kind, opened(BREAK), where)
     found += _turned(conn, "break_closed", BREAK, BREAK.c.kind, span(BREAK.c.closed_us), where)
-    done = [*span(INSTANCE.c.completed_us), INSTANCE.c.state == "done"]
+    through = INSTANCE.c.flow.in_(distinct(conn, INSTANCE.c.flow))
+    done = [through, *span(INSTANCE.c.completed_us), INSTANCE.c.state == "done"]
     found += _turned(conn, "completed", INSTANCE, INSTANCE.c.flow, done, where)
     if where.everywhere:
         found += _counted(conn, "exception_opened", opened(EXCEPTION))

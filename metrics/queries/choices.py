@@ -6,7 +6,8 @@ from sqlalchemy import Connection, select
 
 from metrics.tables import PlatformRow, Scope, table
 
-from .heads import RECORD
+from .distinct import distinct
+from .heads import IS_CUSTOMER, RECORD
 
 SCOPE, PLATFORM = table(Scope), table(PlatformRow)
 
@@ -23,5 +24,4 @@ def platforms(conn: Connection) -> list[str]:
 
 def segments(conn: Connection) -> list[str]:
     """Return the customer segments that any platform tells."""
-    found = select(RECORD.c.segment).where(RECORD.c.kind == "customer", RECORD.c.segment.is_not(None)).distinct()
-    return sorted(conn.execute(found).scalars())
+    return distinct(conn, RECORD.c.segment, IS_CUSTOMER)

@@ -10,13 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, select
+from sqlalchemy import Connection, Row, Select, func, literal_column, select
 
-from metrics.past import Past, break_rows, existed, rows, unsettled
+from metrics.past import Past, break_rows, documents, existed
 from metrics.tables import FlowInstance, table
 
-from .flows import STUCK
-from .heads import CROSSWALK, RECORD, STREAM, Head, bodies, head_rows, heads, to_heads
+from .heads import CROSSWALK, IS_CUSTOMER, RECORD, STREAM, Head, bodies, head_rows, heads, to_heads
 from .narrow import Narrow, customer_records, sums
 from .pages import Listing, beyond, decode, page
 
@@ -96,6 +95,20 @@ _OWNER = func.coalesce(CROSSWALK.c.customer_id, RECORD.c.id).label("owner")
 
 
 def _all(conn: Connection, where: Narrow) -> list[CustomerRow]:
+    members = _members(conn, where.past)
+    totals = _totals(conn, {r.id: owner for owner, held in members.items() for r in held}, where.past)
+    found = [(_row(owner, held, totals.get(owner, _Sum())), held) for owner, held in members.items()]
+    return [row for row, held in found if _wanted(row, held, where)]
+
+
+def customers_named(conn: Connection, text: str, past: Past | None = None) -> list[tuple[int, str]]:
+    """Return identity and name of the customers whose name contains a text."""
+    wanted, found = text.casefold(), ((owner, _name(owner, held)) for owner, held in _members(conn, past).items())
+    return [(owner, name) for owner, name in found if wanted in name.casefold()]
+
+
+def _members(conn: Connection, past: Past | None) -> dict[int, list[Any]]:
+    """Return the platforms' customer records of each customer."""
     joined = RECORD.join(STREAM, STREAM.c.id == RECORD.c.stream_id).outerjoin(
         CROSSWALK, CROSSWALK.c.record_id == RECORD.c.id
     )
@@ -109,14 +122,12 @@ def _all(conn: Connection, where: Narrow) -> list[CustomerRow]:
         STREAM.c.platform,
     )
     gone = RECORD.c.deleted_us.is_(None)
-    here = [gone] if where.past is None else [gone | (RECORD.c.deleted_us > where.past.at_us)]
-    alive = [RECORD.c.kind == "customer", *here, *existed(where.past, RECORD)]
+    here = [gone] if past is None else [gone | (RECORD.c.deleted_us > past.at_us)]
+    alive = [IS_CUSTOMER, *here, *existed(past, RECORD)]
     members: dict[int, list[Any]] = {}
-    for row in conn.execute(select(*columns).select_from(joined).where(*alive).order_by(RECORD.c.id)):
+    for row in sorted(conn.execute(select(*columns).select_from(joined).where(*alive)), key=lambda r: r.id):
         members.setdefault(row.owner, []).append(row)
-    totals = _totals(conn, {r.id: owner for owner, held in members.items() for r in held}, where.past)
-    found = [(_row(owner, held, totals.get(owner, _Sum())), held) for owner, held in members.items()]
-    return [row for row, held in found if _wanted(row, held, where)]
+    return members
 
 
 def _wanted(row: CustomerRow, records: list[Any], where: Narrow) -> bool:
@@ -129,12 +140,10 @@ def _wanted(row: CustomerRow, records: list[Any], where: Narrow) -> bool:
 
 
 def _row(owner: int, records: list[Any], total: _Sum) -> CustomerRow:
-    # The record that stands for the customer speaks for it; else the first that tells.
-    told = sorted(records, key=lambda r: (r.id != owner, r.platform))
     return CustomerRow(
         id=owner,
-        name=next((r.name for r in told if r.name), told[0].external_id),
-        segment=next((r.segment for r in told if r.segment), None),
+        name=_name(owner, records),
+        segment=next((r.segment for r in _speakers(owner, records) if r.segment), None),
         platforms=tuple(sorted({r.platform for r in records})),
         ids_count=len(records),
         on_the_way=total.on_the_way,
@@ -144,13 +153,23 @@ def _row(owner: int, records: list[Any], total: _Sum) -> CustomerRow:
     )
 
 
+def _speakers(owner: int, records: list[Any]) -> list[Any]:
+    # The record that stands for the customer speaks for it; else the first that tells.
+    return sorted(records, key=lambda r: (r.id != owner, r.platform))
+
+
+def _name(owner: int, records: list[Any]) -> str:
+    told = _speakers(owner, records)
+    return str(next((r.name for r in told if r.name), told[0].external_id))
+
+
 def _totals(conn: Connection, owner: Mapping[int, int], past: Past | None) -> dict[int, _Sum]:
     totals: dict[int, _Sum] = {}
     columns = ("anchor_id", "customer_id", "state", "currency", "risk_minor")
-    then = rows(past, [INSTANCE.c.customer_id.is_not(None), *unsettled(past)])
-    statement = select(*(then.instance[n] for n in columns)).select_from(then.documents)
-    open_ = then.instance["state"].in_(("open", *STUCK))
-    for row in conn.execute(statement.where(open_, *then.documents_where)):
+    then = documents(past, [INSTANCE.c.customer_id.is_not(None)])
+    statement = select(*(then.instance[n] for n in columns)).select_from(then.source)
+    unfinished = then.instance["state"].in_([literal_column(f"'{state}'") for state in ("late", "lost", "open")])
+    for row in conn.execute(statement.where(unfinished, *then.where)):
         total = totals.setdefault(owner.get(row.customer_id, row.customer_id), _Sum())
         if row.state == "open":
             total.on_the_way += 1

@@ -14,17 +14,18 @@ from sqlalchemy import Connection, func, select
 
 from metrics.keys import record_id
 from metrics.past import Past
-from metrics.tables import FlowInstance, Lookup, SliEvent, table
+from metrics.tables import FlowInstance, FlowStep, Lookup, SliEvent, table
 from probes.record import Record
 
 from .breaks import Break, Trouble, breaks_of, exceptions_of
+from .distinct import distinct
 from .flows import Instance, Step, instances_of
 from .heads import STREAM, Head, bodies, chunks, heads
 from .history import Version, fields, happenings, versions
 from .references import Named, references
 from .timeline import Moment, timeline
 
-EVENT, LOOKUP, INSTANCE = table(SliEvent), table(Lookup), table(FlowInstance)
+EVENT, LOOKUP, INSTANCE, STEP = (table(m) for m in (SliEvent, Lookup, FlowInstance, FlowStep))
 # Not a step of anybody's document: shared by thousands of them.
 SHARED = ("customer", "contact", "product", "price", "user", "accounting_period")
 
@@ -129,11 +130,20 @@ def _timeline(
 
 def verdicts_of(conn: Connection, ids: Iterable[int], limit: int = 200, past: Past | None = None) -> list[Verdict]:
     """Return the SLI verdicts of which one of these records is the subject or the proof; with `past` as they stood."""
-    wanted = sorted(set(ids))
-    about = EVENT.c.anchor_id.in_(wanted) | EVENT.c.proof_id.in_(wanted)
-    same = [INSTANCE.c[n] == EVENT.c[n] for n in ("anchor_id", "revision", "entity")]
+    wanted = set(ids)
+    steps = conn.execute(select(STEP.c.anchor_id).where(STEP.c.record_id.in_(wanted))).scalars()
+    anchors = sorted({*wanted, *steps})  # what proves an event did a step of its subject
+    about = (
+        EVENT.c.sli.in_(distinct(conn, EVENT.c.sli)),
+        EVENT.c.anchor_id.in_(anchors),
+        EVENT.c.anchor_id.in_(wanted) | EVENT.c.proof_id.in_(wanted),
+    )
+    same = (
+        INSTANCE.c.flow.in_(distinct(conn, INSTANCE.c.flow)),
+        *(INSTANCE.c[n] == EVENT.c[n] for n in ("anchor_id", "revision", "entity")),
+    )
     left = select(func.min(INSTANCE.c.withdrawn_us)).where(*same).scalar_subquery().label("withdrawn_us")
-    found = conn.execute(select(EVENT, left).where(about).order_by(EVENT.c.at_us.desc()).limit(limit)).mappings()
+    found = conn.execute(select(EVENT, left).where(*about).order_by(EVENT.c.at_us.desc()).limit(limit)).mappings()
     rows = [dict(r) if past is None else cut for r in found if past is None or (cut := _cut(dict(r), past.at_us))]
     known = heads(conn, (i for r in rows for i in (r["anchor_id"], r["proof_id"]) if i is not None))
     names = [n for n in Verdict.__slots__ if n not in ("anchor", "proof")]

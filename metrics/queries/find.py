@@ -16,9 +16,8 @@ from metrics.past import Past, existed
 from metrics.tables import RecordKey, table
 from probes.record import key
 
-from .customers import customers_list
+from .customers import customers_named
 from .heads import RECORD, STREAM, Head, chunks, head_rows, heads, to_heads
-from .narrow import Narrow
 
 KEY = table(RecordKey)
 # Key identities are hashes, so the least ones are a fair sample of which key names this store knows.
@@ -104,8 +103,8 @@ def _key_names(conn: Connection) -> Iterable[tuple[str, str, str]]:
 
 
 def _by_name(conn: Connection, text: str, limit: int, past: Past | None) -> list[Hit]:
-    listing = customers_list(conn, Narrow(past=past), text=text, limit=limit)
-    known = heads(conn, (row.id for row in listing.items), past)
-    fits = [(not row.name.casefold().startswith(text.casefold()), row) for row in listing.items if row.id in known]
-    ordered = sorted(fits, key=lambda f: (f[0], f[1].name.casefold()))
-    return [Hit(known[row.id], "name", row.name, row.name.casefold() == text.casefold()) for _, row in ordered]
+    wanted = text.casefold()
+    named = customers_named(conn, text, past)
+    named.sort(key=lambda n: (not n[1].casefold().startswith(wanted), n[1].casefold(), n[0]))
+    known = heads(conn, (owner for owner, _ in named[:limit]), past)
+    return [Hit(known[i], "name", name, name.casefold() == wanted) for i, name in named[:limit] if i in known]

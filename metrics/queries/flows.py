@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 from sqlalchemy import ColumnElement, Connection, Row, case, func, select
 
-from metrics.past import KEY, Past, Rows, rows
+from metrics.past import KEY, Past, Steps, documents, steps
 from metrics.tables import FlowInstance, FlowStep, table
 
+from .distinct import distinct
 from .heads import Head, chunks, heads
 from .narrow import EVERYTHING, Narrow, conditions, sums
 from .pages import Listing, beyond, decode, page
@@ -96,10 +97,10 @@ def states(
     conn: Connection, where: Narrow = EVERYTHING, from_us: int | None = None, to_us: int | None = None
 ) -> dict[str, dict[str, int]]:
     """Return for each flow how many instances are in each state."""
-    then = rows(where.past, [*conditions(conn, where, INSTANCE), *started(from_us, to_us)])
+    then = documents(where.past, _begun(conn, None, where, from_us, to_us))
     by = (then.instance["flow"], then.instance["state"])
     found: dict[str, dict[str, int]] = {}
-    counted = select(*by, func.count().label("n")).select_from(then.documents).where(*then.documents_where)
+    counted = select(*by, func.count().label("n")).select_from(then.source).where(*then.where)
     for row in conn.execute(counted.group_by(*by)):
         found.setdefault(row.flow, {})[row.state] = row.n
     return found
@@ -114,11 +115,11 @@ def funnel(
     to_us: int | None = None,
 ) -> list[FunnelStep]:
     """Return the steps in the given order with how many documents stand in each state, and their money at risk."""
-    then = _begun(conn, flow, where, from_us, to_us)
+    then = steps(where.past, _begun(conn, flow, where, from_us, to_us))
     by = (then.step["step"], then.step["state"], then.instance["currency"])
     money = func.sum(func.coalesce(then.instance["risk_minor"], 0)).label("money")
-    statement = select(*by, func.count().label("n"), money).select_from(then.both)
-    held = conn.execute(statement.where(*then.both_where, _watched(then)).group_by(*by)).all()
+    statement = select(*by, func.count().label("n"), money).select_from(then.source)
+    held = conn.execute(statement.where(*then.where, _watched(then)).group_by(*by)).all()
     return [_funnel_step(name, [r for r in held if r.step == name]) for name in order]
 
 
@@ -130,12 +131,14 @@ def _funnel_step(name: str, held: Sequence[Row[Any]]) -> FunnelStep:
     return FunnelStep(name, counts, money)
 
 
-def _begun(conn: Connection, flow: str | None, where: Narrow, from_us: int | None, to_us: int | None) -> Rows:
+def _begun(
+    conn: Connection, flow: str | None, where: Narrow, from_us: int | None, to_us: int | None
+) -> list[ColumnElement[bool]]:
     wanted = [*conditions(conn, where, INSTANCE), *started(from_us, to_us)]
-    return rows(where.past, wanted if flow is None else [INSTANCE.c.flow == flow, *wanted])
+    return wanted if flow is None else [INSTANCE.c.flow == flow, *wanted]
 
 
-def _watched(then: Rows) -> ColumnElement[bool]:
+def _watched(then: Steps) -> ColumnElement[bool]:
     # Opening balance and excluded documents are on no way that could be late.
     return then.instance["state"].not_in(("opening", "excluded"))
 
@@ -154,12 +157,12 @@ def instances(
     after: str | None = None,
 ) -> Listing[Instance]:
     """Return instances, the most urgent first. With `step` and `step_state`: those that the funnel counts there."""
-    then = _begun(conn, flow, where, from_us, to_us)
-    shown, at = then.instance, then.step
-    source, wanted = then.documents, list(then.documents_where)
-    if step is not None:
-        source, wanted = then.both, [*then.both_where, at["step"] == step, _watched(then)]
-        wanted += [at["state"] == step_state] if step_state else []
+    begun = _begun(conn, flow, where, from_us, to_us)
+    then = documents(where.past, begun) if step is None else steps(where.past, begun)
+    shown, source, wanted = then.instance, then.source, list(then.where)
+    if isinstance(then, Steps):
+        wanted += [then.step["step"] == step, _watched(then)]
+        wanted += [then.step["state"] == step_state] if step_state else []
     wanted += [shown["state"].in_(state)] if state else []
     statement = select(*shown.values()).select_from(source)
     total = conn.execute(select(func.count()).select_from(statement.where(*wanted).subquery())).scalar_one()
@@ -181,16 +184,18 @@ def instances_of(
     """Return the instances in which one of these records is the anchor or did a step, each with all its steps."""
     ids = set(record_ids)
     done = [r for b in chunks(ids) for r in conn.execute(select(STEP.c.anchor_id).where(STEP.c.record_id.in_(b)))]
+    flows = distinct(conn, INSTANCE.c.flow)  # flow by flow these rows are found by their key; without, all are read
     held: list[Row[Any]] = []
-    steps: dict[tuple[Any, ...], list[Step]] = {}
+    did: dict[tuple[Any, ...], list[Step]] = {}
     for batch in chunks(sorted(ids | {r.anchor_id for r in done})):
-        then = rows(past, [INSTANCE.c.anchor_id.in_(batch)])
-        held += conn.execute(select(*then.instance.values()).select_from(then.documents).where(*then.documents_where))
-        told = select(*then.step.values()).select_from(then.both).where(*then.both_where)
-        for row in conn.execute(told.order_by(then.step["step"])):
-            steps.setdefault(_key(row), []).append(to_step(row))
-    found = [i for i in _instances(conn, held) if i.anchor_id in ids or _did(steps.get(_key(i), ()), ids)]
-    return [(i, steps.get(_key(i), [])) for i in sorted(found, key=_key)]
+        of = [INSTANCE.c.flow.in_(flows), INSTANCE.c.anchor_id.in_(batch)]
+        whole, parts = documents(past, of), steps(past, of)
+        held += conn.execute(select(*whole.instance.values()).select_from(whole.source).where(*whole.where))
+        told = select(*parts.step.values()).select_from(parts.source).where(*parts.where)
+        for row in conn.execute(told.order_by(parts.step["step"])):
+            did.setdefault(_key(row), []).append(to_step(row))
+    found = [i for i in _instances(conn, held) if i.anchor_id in ids or _did(did.get(_key(i), ()), ids)]
+    return [(i, did.get(_key(i), [])) for i in sorted(found, key=_key)]
 
 
 def _did(steps: Iterable[Step], ids: set[int]) -> bool:
@@ -225,11 +230,11 @@ def hops(
 
     Linear interpolation over completed documents; those still on their way are counted beside them.
     """
-    then = _begun(conn, flow, where, from_us, to_us)
+    then = steps(where.past, _begun(conn, flow, where, from_us, to_us))
     columns = (*(then.step[n] for n in ("step", "elapsed_us", "state")), then.instance["started_us"])
-    statement = select(*columns).select_from(then.both)
+    statement = select(*columns).select_from(then.source)
     groups: dict[tuple[str, int | None], list[Any]] = {}
-    for row in conn.execute(statement.where(*then.both_where, _watched(then))):
+    for row in conn.execute(statement.where(*then.where, _watched(then))):
         bucket = None if bucket_us is None or row.started_us is None else row.started_us // bucket_us * bucket_us
         groups.setdefault((row.step, bucket), []).append(row)
     found = [_hop(name, bucket, held) for (name, bucket), held in groups.items() if name in order]

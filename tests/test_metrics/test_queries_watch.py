@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ import pytest
 from sqlalchemy import Connection, insert, update
 
 from console.web.context import Console
+from metrics.past import Past, PlannedStep, past_of
 from metrics.queries.behind import behind
 from metrics.queries.breaks import break_counts, breaks, exceptions
 from metrics.queries.changes import changes, outages
@@ -17,6 +19,7 @@ from metrics.queries.flows import funnel, hops, instances, states
 from metrics.queries.narrow import Narrow
 from metrics.queries.platforms import platforms as platforms_health
 from metrics.queries.platforms import poll_runs, quarantined, quota, streams_health, unseen
+from metrics.risk import LateDocument, late, risk
 from metrics.sli import Filters, figures
 from metrics.tables import PollRun, StreamRow, table
 from probes.clock import DAY, HOUR, MINUTE, SECOND
@@ -203,3 +206,54 @@ def test_a_filter_offers_what_was_ever_seen(conn: Connection) -> None:
     assert entities(conn) == ["NW-DE", "NW-JP", "NW-US"]
     assert platforms(conn) == ["billing", "crm", "erp", "support"]
     assert segments(conn) == ["enterprise", "mid"]
+
+
+def test_what_is_stuck_is_counted_as_it_is_listed_page_by_page(made: Console, conn: Connection) -> None:
+    whole = late(conn, made.model, NOW)
+    told = risk(conn, made.model, NOW)
+    assert (told.late_count, told.lost_count) == (sum(not d.lost for d in whole), sum(d.lost for d in whole))
+    assert told.lost_count > 2
+    paged: list[LateDocument] = []
+    after = None
+    while page := late(conn, made.model, NOW, limit=2, after=after):
+        paged += page
+        last = page[-1]
+        after = (last.due_us, last.flow, last.anchor_id, last.revision, last.entity, last.step)
+    assert paged == whole
+    assert [d.due_us for d in whole] == sorted(d.due_us for d in whole)
+    lost = late(conn, made.model, NOW, Filters(flow="quote_to_order"), lost=True, currency="USD")
+    assert [d.external_id for d in lost] == ["D03"]
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [
+        Filters(),
+        Filters(entity="NW-DE"),
+        Filters(segment="mid"),
+        Filters(platform="crm"),
+        Filters(flow="invoice_to_cash"),
+    ],
+)
+def test_money_at_risk_is_that_of_the_documents_listed_each_once(
+    made: Console, conn: Connection, filters: Filters
+) -> None:
+    told, expected = risk(conn, made.model, NOW, filters), defaultdict[str, list[int]](lambda: [0, 0, 0])
+    documents: dict[tuple[int, str], LateDocument] = {}
+    for d in sorted(late(conn, made.model, NOW, filters), key=lambda d: (d.lost, d.money_minor or 0)):
+        documents[d.anchor_id, d.entity] = d
+    for d in documents.values():
+        if d.currency is not None and d.money_minor is not None:
+            total = expected[d.currency]
+            total[d.lost] += d.money_minor
+            total[2] += 1
+    assert {c: [m.late_minor, m.lost_minor, m.documents] for c, m in told.money.items()} == expected
+    assert told.unpriced_count == len(documents) - sum(n for _, _, n in expected.values())
+
+
+def test_a_statement_of_the_past_may_be_about_a_thousand_steps(made: Console, conn: Connection) -> None:
+    at = NOW - DAY
+    past = past_of(conn, made.model, at)
+    assert past is not None
+    many = Past(at, (*past.steps, *(PlannedStep("other", f"s{n}", n, "", at) for n in range(1000))))
+    assert states(conn, Narrow(past=many)) == states(conn, Narrow(past=past)) != {}

@@ -238,3 +238,57 @@ def test_percentiles_interpolate_between_neighbours_and_count_what_never_came(sc
     assert found.p50_us == round((ordered[9] + ordered[10]) / 2)
     assert found.p95_us == round(ordered[18] + (ordered[19] - ordered[18]) * 0.05)
     assert found.incomplete_count == 1
+
+
+def answers(company: Company) -> list[Any]:
+    """Return every figure and list there is of made-up events, narrowed in every way."""
+    one, now = record_id("crm", "customer", "a1"), T0 + 5 * DAY
+    ways = (
+        {}, {"entity": "DE"}, {"segment": "smb"}, {"customer_id": one}, {"customer_id": one, "segment": "smb"},
+        {"platform": "crm"}, {"as_of_us": T0 + HOUR}, {"as_of_us": T0, "customer_id": one}, {"window_us": 9 * HOUR},
+    )  # fmt: skip
+    found: list[Any] = []
+    with company.world.store.read() as conn:
+        for way in ways:
+            filters = Filters(**way)
+            found.append(figures(conn, MODEL, now, filters, [SLI]))
+            found += [
+                slices(conn, MODEL, now, SLI, by, filters)
+                for by in ("entity", "platform", "segment", "customer", "currency")
+            ]
+            found.append(series(conn, MODEL, SLI, T0 - 3 * DAY, now, "hour", filters))
+            found.append(burn(conn, MODEL, now, SLI, DAY, HOUR, filters))
+    return found
+
+
+def test_sqlite_and_postgresql_give_the_same_figures_however_narrowed(scratch: Store, postgres: str) -> None:
+    rng = random.Random(7)
+    drawn = [
+        (
+            T0 + rng.randrange(-72, 72) * HOUR, rng.choice(OUTCOMES), rng.choice(["DE", "US", ""]),
+            rng.choice(["EUR", "USD", None]), rng.randrange(4), rng.randrange(-10**9, 10**9), rng.randrange(-5 * HOUR, 50 * HOUR),
+        )
+        for _ in range(80)
+    ]  # fmt: skip
+    told = answers(fill(scratch, drawn))
+    other = Store.open(postgres)
+    assert answers(fill(other, drawn)) == told
+    assert sum(len(found) for found in told if isinstance(found, list)) > 100
+    other.close()
+
+
+def test_the_figure_of_a_customer_is_its_slice(scratch: Store) -> None:
+    drawn = [event(T0 + n * HOUR, who=n % 4, outcome=OUTCOMES[n % 4]) for n in range(40)]
+    company, now = fill(scratch, drawn), T0 + 5 * DAY
+    with company.world.store.read() as conn:
+        parts = dict(slices(conn, MODEL, now, SLI, "customer"))
+        for number in range(3):
+            one = record_id("crm", "customer", f"a{number}")
+            whole = figures(conn, MODEL, now, Filters(customer_id=one), [SLI])[0]
+            part = parts[str(one)]
+            assert (whole.reasons, whole.money, whole.incomplete_count) == (
+                part.reasons,
+                part.money,
+                part.incomplete_count,
+            )
+            assert whole.good + whole.bad == 10
