@@ -1,11 +1,9 @@
-"""Where two records that should tell the same story do not: comparisons, and the breaks they open. Pure.
+"""Which breaks a step opens and closes: absent counterparts, values that differ, duplicates, former revisions. Pure.
 
-A comparison without a common basis (a missing amount, another currency) is no break. Only the revision in force is compared.
+A break that closed stays, with when that was observed. Each time it opens anew is a row of its own.
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,152 +12,92 @@ from probes.clock import FOREVER
 
 from .arrays import NONE, Array
 from .definitions import Flow, Step
+from .episodes import ABSENT, DUPLICATE, MISSING, STALE
 
-_AMOUNTS = frozenset({"net", "tax", "gross"})
 _KIND = {
     "currency": "currency_differs",
     "entity": "attribute_differs",
     "customer": "attribute_differs",
     "period": "period_differs",
+    DUPLICATE: "duplicate",
+    MISSING: "missing_in_target",
+    STALE: "stale_revision",
 }
-
-
-def differences(step: Step, s: pd.DataFrame, r: pd.DataFrame) -> list[tuple[str, Array]]:
-    """Return, per agreement of the step in its order, where the record differs from its anchor."""
-    there = r["latest"].to_numpy() != FOREVER
-    stated = pd.notna(s["currency"].to_numpy())  # two sides that name no currency have no common basis either
-    same_currency = stated & (s["currency"].to_numpy() == r["r_currency"].to_numpy()) if "r_currency" in r else there
-    found = []
-    for agreement in step.agree:
-        own, other = _sides(agreement.field, s, r)
-        if own is None or other is None:
-            continue
-        if agreement.field in _AMOUNTS:
-            known = (own != NONE) & (other != NONE) & same_currency
-            gap = np.abs(np.where(known, other, 0) - np.where(known, own, 0))
-            differs = known & (gap > agreement.tolerance)
-        else:
-            known = (own != NONE) & (other != NONE) & pd.notna(own) & pd.notna(other)
-            differs = known & (own != other)
-        found.append((agreement.field, np.asarray(there & differs)))
-    return found
-
-
-def _sides(field: str, s: pd.DataFrame, r: pd.DataFrame) -> tuple[Array | None, Array | None]:
-    if field in _AMOUNTS:
-        return s[field].to_numpy(), r[f"r_{field}"].to_numpy()
-    if field == "customer":
-        return s["payer"].to_numpy(), r["r_payer"].to_numpy()
-    if field in ("currency", "entity"):
-        own = s[field].replace("", None).to_numpy() if field == "entity" else s[field].to_numpy()
-        other = r[f"r_{field}"].replace("", None).to_numpy() if field == "entity" else r[f"r_{field}"].to_numpy()
-        return own, other
-    return None, None  # attributes of master data are compared by metrics.master
+_WHOLE = (DUPLICATE, *ABSENT)
+"""What no field is named for: it concerns the document as a whole."""
 
 
 def breaks(
-    flow: Flow, step: Step, s: pd.DataFrame, r: pd.DataFrame, due: Array, state: Array, watermark_us: int
+    flow: Flow, step: Step, s: pd.DataFrame, apart: pd.DataFrame, ripe: Array, state: Array, watermark_us: int
 ) -> pd.DataFrame:
-    """Return the breaks of a step: absent counterparts once grace has passed, differing values, duplicates, former revisions."""
-    if not step.path or step.optional:
+    """Return the breaks of a step from its episodes: what differed, and what was absent once grace had passed (`ripe`)."""
+    if apart.empty:
         return pd.DataFrame()
-    counted = s["last"].to_numpy() & s["exclusion"].isna().to_numpy()
-    money = s["money"].to_numpy()
-    rows = [_absent(step, s, r, due, state, counted, money, watermark_us)]
-    for field, differs in differences(step, s, r):
-        rows.append(_differing(step, field, s, r, differs & counted))
-    twice = r["duplicate"].to_numpy() & counted
-    rows.append(
-        _rows(
-            s,
-            r,
-            twice,
-            "duplicate",
-            "",
-            None,
-            None,
-            np.where(r["amount"] == NONE, NONE, r["amount"].to_numpy() - np.where(money == NONE, 0, money)),
-            r["latest"].to_numpy(),
-        )
-    )
-    found = pd.concat([x for x in rows if len(x)], ignore_index=True) if any(len(x) for x in rows) else pd.DataFrame()
+    counted = s["exclusion"].isna().to_numpy()
+    if flow.anchor.active:  # watch start is for documents; a customer that trades must be there whenever it began to
+        counted = counted | (s["exclusion"] == "before_watch_start").to_numpy()
+    apart = apart[counted[apart["sid"].to_numpy(dtype=np.int64)]]
+    absent = apart["field"].isin(ABSENT)
+    rows = [_rows(s, apart[~absent]), _rows(s, _absent(s, apart[absent], ripe, state, watermark_us))]
+    kept = [x for x in rows if len(x)]
+    found = pd.concat(kept, ignore_index=True) if kept else pd.DataFrame()
     return found.assign(check_name=f"{flow.name}.{step.name}") if len(found) else found
 
 
-def _absent(
-    step: Step, s: pd.DataFrame, r: pd.DataFrame, due: Array, state: Array, counted: Array, money: Array,
-    watermark_us: int,
-) -> pd.DataFrame:  # fmt: skip
-    since = np.where(due == FOREVER, FOREVER, np.where(due == FOREVER, 0, due) + step.grace)
-    closed = r["first_observed_us"].to_numpy()
-    was = (state == "late") & (r["latest"].to_numpy() > since) & (closed > since) & (closed != FOREVER)
-    is_ = (state == "lost") & counted & (since <= watermark_us)
-    withdrawn = s["withdrawn_us"].to_numpy()
-    left = (state == "excluded") & counted & (since <= watermark_us) & (withdrawn > since) & (withdrawn != FOREVER)
-    stale = r["shown"].to_numpy() & (s["revision"].to_numpy() > 1)
-    delta = delta_of(s, money)
-    rows = [
-        _rows(s, r, is_ & ~stale, "missing_in_target", "", None, None, money, since),
-        _rows(s, r, is_ & stale, "stale_revision", "", s["revision"], None, delta, since),
-        _rows(s, r, left & ~stale, "missing_in_target", "", None, None, money, since, withdrawn),
-        _rows(s, r, left & stale, "stale_revision", "", s["revision"], None, delta, since, withdrawn),
-        _rows(s, r, was & counted & ~stale, "missing_in_target", "", None, None, money, since, closed),
-    ]
-    return pd.concat([x for x in rows if len(x)], ignore_index=True) if any(len(x) for x in rows) else pd.DataFrame()
+def _absent(s: pd.DataFrame, apart: pd.DataFrame, ripe: Array, state: Array, watermark_us: int) -> pd.DataFrame:
+    """Return the absences that outlasted grace: proven while they last, and until seen, withdrawn or superseded."""
+    sid = apart["sid"].to_numpy(dtype=np.int64)
+    since = np.maximum(apart["since_us"].to_numpy(dtype=np.int64), ripe[sid])
+    until, withdrawn = apart["until_us"].to_numpy(dtype=np.int64), s["withdrawn_us"].to_numpy()[sid]
+    closed = np.minimum(apart["closed_us"].to_numpy(dtype=np.int64), withdrawn)
+    came = until < s["superseded_us"].to_numpy()[sid]
+    proven = (since <= watermark_us) & np.isin(state[sid], ("lost", "late", "excluded"))
+    stale = (apart["field"] == STALE).to_numpy()
+    money = s["money"].to_numpy()
+    told = apart.assign(
+        since_us=since,
+        closed_us=closed,
+        expected=s["revision"].iloc[sid].astype(object).where(stale, None).to_numpy(),
+        actual=None,
+        money=np.where(stale, delta_of(s, money)[sid], money[sid]),
+    )
+    outlasted: pd.DataFrame = told[(since < until) & (since < closed) & (came | proven)]
+    return outlasted
 
 
 def delta_of(s: pd.DataFrame, money: Array) -> Array:
-    """Return by how much each revision differs from the one before it; subjects are sorted by anchor and revision."""
-    before = s.assign(money=money).groupby(["anchor_id", "entity"], sort=False)["money"].shift(1, fill_value=NONE)
-    known = (before.to_numpy() != NONE) & (money != NONE)
+    """Return by how much each revision differs from the one before it, all of it in another currency.
+
+    Subjects are sorted by anchor and revision.
+    """
+    of, currency = [s["anchor_id"], s["entity"]], s["currency"].fillna("")
+    before = pd.Series(money, index=s.index).groupby(of, sort=False).shift(1, fill_value=NONE)
+    comparable = (currency.groupby(of, sort=False).shift(1, fill_value="") == currency).to_numpy()
+    known = (before.to_numpy() != NONE) & (money != NONE) & comparable
     return np.where(known, np.abs(np.where(known, money, 0) - np.where(known, before.to_numpy(), 0)), money)
 
 
-def _differing(step: Step, field: str, s: pd.DataFrame, r: pd.DataFrame, differs: Array) -> pd.DataFrame:
-    own, other = _sides(field, s, r)
-    assert own is not None
-    assert other is not None
-    kind = _KIND.get(field, "amount_differs")
-    amount = np.where(differs, np.abs(other - own), NONE) if field in _AMOUNTS else s["money"].to_numpy()
-    return _rows(
-        s, r, differs, kind, field, own, other, amount, np.maximum(r["latest"].to_numpy(), s["start_us"].to_numpy())
-    )
-
-
-def _rows(
-    s: pd.DataFrame,
-    r: pd.DataFrame,
-    where: Array,
-    kind: str,
-    field: str,
-    expected: object,
-    actual: object,
-    money: Array,
-    since: Array,
-    closed: Array | None = None,
-) -> pd.DataFrame:
-    if not where.any():
+def _rows(s: pd.DataFrame, apart: pd.DataFrame) -> pd.DataFrame:
+    if apart.empty:
         return pd.DataFrame()
-    pick = s[where]
-
-    def word(values: Any) -> list[str | None]:
-        return [None if pd.isna(v) or v == NONE else str(v) for v in np.asarray(values)[where]]
-
+    pick = s.iloc[apart["sid"].to_numpy(dtype=np.int64)]
+    kinds = [_KIND.get(field, "amount_differs") for field in apart["field"].tolist()]
+    words = {c: [None if v is None else str(v) for v in apart[c].tolist()] for c in ("expected", "actual")}
     return pd.DataFrame(
         {
             "subject_id": pick["anchor_id"].to_numpy(),
             "revision": pick["revision"].to_numpy(),
             "entity": pick["entity"].to_numpy(),
-            "kind": kind,
-            "field": field,
-            "counterpart_id": r["record_id"].to_numpy()[where],
+            "kind": kinds,
+            "field": ["" if field in _WHOLE else field for field in apart["field"].tolist()],
+            "counterpart_id": apart["record_id"].to_numpy(dtype=np.int64),
             "customer_id": pick["customer_id"].to_numpy(),
-            "expected": None if expected is None else word(expected),
-            "actual": None if actual is None else word(actual),
-            "money_minor": money[where],
-            "currency": pick["currency"].to_numpy(),
-            "since_us": since[where],
-            "closed_us": np.full(len(pick), FOREVER) if closed is None else closed[where],
+            "expected": np.array(words["expected"], dtype=object),
+            "actual": np.array(words["actual"], dtype=object),
+            "money_minor": apart["money"].to_numpy(dtype=np.int64),
+            "currency": apart["currency"].to_numpy(dtype=object),
+            "since_us": apart["since_us"].to_numpy(dtype=np.int64),
+            "closed_us": apart["closed_us"].to_numpy(dtype=np.int64),
         }
     )
 

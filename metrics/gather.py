@@ -20,13 +20,11 @@ from .arrays import NONE, frame_of
 from .bursts import JOIN as BURST_JOIN
 from .definitions import Flow, Hop, Step
 from .groups import resolve
-from .intake import load_versions
-from .projection import SEQUENCE
+from .telling import compares, told_by
 
 Streams = Mapping[tuple[str, str], tuple[int, ...]]
 """(role, kind) → the streams that show such records."""
 
-_COMPARED = frozenset({"net", "tax", "gross", "currency", "entity", "customer"})
 _ANCHOR = (
     "SELECT r.id, r.stream_id, r.kind, COALESCE(r.entity, '') AS entity, COALESCE({party}, {none}) AS customer_id,"
     " COALESCE(x.customer_id, {none}) AS payer, r.state, (r.status IS NOT NULL AND r.state IS NULL) AS unmapped, r.currency,"
@@ -40,18 +38,24 @@ _STEP = (
     "SELECT w.subject, r.id, r.stream_id, r.kind, COALESCE(r.entity, '') AS entity, r.state,"
     " (r.status IS NOT NULL AND r.state IS NULL) AS unmapped, r.currency, COALESCE(r.net_minor, {none}) AS net,"
     " COALESCE(r.tax_minor, {none}) AS tax, COALESCE(r.gross_minor, {none}) AS gross, COALESCE(w.amount, {none}) AS applied,"
-    " COALESCE(x.customer_id, {none}) AS payer, r.posting_on, r.first_observed_us, COALESCE(r.revision, 1) AS shown_revision,"
+    " COALESCE(w.currency, r.currency) AS applied_currency,"
+    " COALESCE(x.customer_id, {none}) AS payer, r.posting_on, r.first_observed_us, COALESCE(r.revision, 0) AS shown_revision,"
     " COALESCE(r.deleted_us, {ever}) AS deleted_us, r.version_count {milestones}"
     " FROM {walk} w CROSS JOIN record r"
     " LEFT JOIN crosswalk x ON x.record_id = COALESCE(r.bill_to_id, r.customer_id) {joins}"
     " WHERE r.id = w.record_id AND r.kind IN ({kinds}) AND r.stream_id IN ({streams})"
 )
-_OBJECTS = frozenset({"kind", "entity", "state", "currency", "exempt", "document_on", "posting_on", "name"})
+_OBJECTS = frozenset(
+    {"kind", "entity", "state", "currency", "applied_currency", "exempt", "document_on", "posting_on", "name"}
+)
 
 
 @dataclass(frozen=True)
 class Frames:
-    """What one flow's judge reads: anchors, history, lines, and per step the records that reach it."""
+    """What one flow's judge reads: anchors, history, lines, and per step the records that reach it.
+
+    `versions` (per step) and `own` (of the anchors) are what those that changed said over time.
+    """
 
     anchors: pd.DataFrame
     history: pd.DataFrame | None
@@ -60,6 +64,7 @@ class Frames:
     revisions: dict[str, pd.DataFrame]
     versions: dict[str, pd.DataFrame]
     groups: dict[str, pd.DataFrame]
+    own: pd.DataFrame
 
 
 def gather(conn: Connection, flow: Flow, streams: Streams, ids: Sequence[int]) -> Frames:
@@ -80,14 +85,16 @@ def gather(conn: Connection, flow: Flow, streams: Streams, ids: Sequence[int]) -
         steps[step.name] = _step(conn, step, table, streams)
         if step.revision:
             revisions[step.name] = _revisions(conn, table)
-        if step.state or step.not_state or any(a.field in _COMPARED for a in step.agree):
+        if step.state or step.not_state or step.revision or compares(step):
             many = steps[step.name].loc[steps[step.name]["version_count"] > 1, "id"]
             if len(many):
-                versions[step.name] = _versions(conn, many.unique().tolist())
+                versions[step.name] = told_by(conn, many.unique().tolist())
         if step.grouped:
             groups[step.name] = _groups(conn, step, walks.walk(step.grouped), streams)
     walks.drop()
-    return Frames(anchors, history, lines, steps, revisions, versions, groups)
+    compared = any(compares(step) for step in flow.steps)
+    changed = anchors.loc[anchors["version_count"] > 1, "id"] if compared else anchors["id"].iloc[:0]
+    return Frames(anchors, history, lines, steps, revisions, versions, groups, told_by(conn, changed.tolist()))
 
 
 def _groups(conn: Connection, step: Step, walk: str, streams: Streams) -> pd.DataFrame:
@@ -101,32 +108,6 @@ def _groups(conn: Connection, step: Step, walk: str, streams: Streams) -> pd.Dat
         " AND r.to_id = k.key_id AND r.kind = 'grouped_in' AND m.id = r.record_id ORDER BY 1, 2",
     )
     return resolve(rows, members)
-
-
-def _versions(conn: Connection, ids: Sequence[int]) -> pd.DataFrame:
-    """Return what records said over time, for those that changed. Shape: id, order_us and the columns agreements read."""
-    rows = []
-    for rid, versions in load_versions(conn, ids).items():
-        for v in sorted(versions, key=SEQUENCE):
-            a = v.record.amounts
-            rows.append(
-                (rid, v.order_us, a.get("net", NONE), a.get("tax", NONE), a.get("gross", NONE), v.record.currency,
-                 v.record.entity or "", v.record.state, v.record.status is not None and v.record.state is None,
-                 v.record.revision or 1)
-            )  # fmt: skip
-    names = [
-        "id",
-        "order_us",
-        "r_net",
-        "r_tax",
-        "r_gross",
-        "r_currency",
-        "r_entity",
-        "state",
-        "unmapped",
-        "shown_revision",
-    ]
-    return pd.DataFrame(rows, columns=names).astype(dict.fromkeys(names[5:8], object))
 
 
 def _subjects(conn: Connection, ids: Sequence[int]) -> None:
@@ -151,7 +132,7 @@ class _Walks:
         self._tables: dict[tuple[tuple[object, ...], ...], str] = {}
 
     def walk(self, path: tuple[Hop, ...]) -> str:
-        """Return the temporary table (subject, record_id, amount) of the records at the end of a path."""
+        """Return the temporary table (subject, record_id, amount, currency) of the records at the end of a path."""
         along = tuple((hop.back, hop.to, hop.same) for hop in path)
         if along in self._tables:
             return self._tables[along]
@@ -160,8 +141,8 @@ class _Walks:
         self._tables[along] = name
         self._conn.exec_driver_sql(f"DROP TABLE IF EXISTS {name}")
         self._conn.exec_driver_sql(
-            f"CREATE TEMP TABLE {name} (subject BIGINT, record_id BIGINT, amount BIGINT, PRIMARY KEY (subject, record_id))"
-            + _compact(self._conn)
+            f"CREATE TEMP TABLE {name} (subject BIGINT, record_id BIGINT, amount BIGINT, currency TEXT,"
+            " PRIMARY KEY (subject, record_id))" + _compact(self._conn)
         )
         origin = (
             f"(SELECT subject, record_id FROM {start})"
@@ -179,6 +160,10 @@ class _Walks:
             self._conn.exec_driver_sql(f"DROP TABLE {name}")
 
 
+_SHARE = "CASE WHEN MIN(COALESCE(r.currency, '')) = MAX(COALESCE(r.currency, '')) THEN SUM(r.amount_minor) END, MIN(r.currency)"
+"""What references name of an amount: nothing when it is in several currencies."""
+
+
 def _hop(hop: Hop, origin: str) -> tuple[str, ...]:
     """Return the selects of a hop: by id, and by business key.
 
@@ -186,20 +171,20 @@ def _hop(hop: Hop, origin: str) -> tuple[str, ...]:
     """
     if hop.same:
         return (
-            f"SELECT f.subject, x.record_id, NULL FROM {origin} f CROSS JOIN crosswalk x"
+            f"SELECT f.subject, x.record_id, NULL, NULL FROM {origin} f CROSS JOIN crosswalk x"
             " WHERE x.customer_id = f.record_id AND x.record_id <> f.record_id",
         )
     by_key = f"FROM {origin} f CROSS JOIN record_key k CROSS JOIN reference r WHERE k.record_id = f.record_id"
     by_id = f"FROM {origin} f CROSS JOIN reference r WHERE"
     if hop.back:
         return (
-            f"SELECT f.subject, r.record_id, SUM(r.amount_minor) {by_id} r.to_id = f.record_id AND r.kind = :kind GROUP BY 1, 2",
-            f"SELECT f.subject, r.record_id, SUM(r.amount_minor) {by_key} AND r.to_id = k.key_id AND r.kind = :kind GROUP BY 1, 2",
+            f"SELECT f.subject, r.record_id, {_SHARE} {by_id} r.to_id = f.record_id AND r.kind = :kind GROUP BY 1, 2",
+            f"SELECT f.subject, r.record_id, {_SHARE} {by_key} AND r.to_id = k.key_id AND r.kind = :kind GROUP BY 1, 2",
         )
     named = f"FROM {origin} f CROSS JOIN reference r CROSS JOIN record_key k WHERE r.record_id = f.record_id"
     return (
-        f"SELECT f.subject, r.to_id, SUM(r.amount_minor) {by_id} r.record_id = f.record_id AND r.kind = :kind GROUP BY 1, 2",
-        f"SELECT f.subject, k.record_id, SUM(r.amount_minor) {named} AND r.kind = :kind AND k.key_id = r.to_id GROUP BY 1, 2",
+        f"SELECT f.subject, r.to_id, {_SHARE} {by_id} r.record_id = f.record_id AND r.kind = :kind GROUP BY 1, 2",
+        f"SELECT f.subject, k.record_id, {_SHARE} {named} AND r.kind = :kind AND k.key_id = r.to_id GROUP BY 1, 2",
     )
 
 

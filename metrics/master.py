@@ -10,7 +10,6 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,11 +19,12 @@ from sqlalchemy import Connection, text
 from probes.clock import FOREVER
 
 from .arrays import NONE, Array
+from .dated import dated
 from .deadline import due_at
 from .definitions import Flow, Sli, Step
 from .gather import Frames
 from .intake import load_versions
-from .projection import SEQUENCE, Version
+from .projection import Version
 from .subjects import subjects
 from .tables import StateInterval, table
 from .verdicts import Context, Verdicts
@@ -157,7 +157,7 @@ def judge_states(
     s = subjects(flow, frames, context.active)
     s = s[(s["test"] == 0) & s["exempt"].isna() & (s["deleted_us"] == FOREVER)]
     known = load_versions(conn, sorted({*s["anchor_id"].tolist(), *_counterpart_ids(flow, frames)}))
-    ordered = {rid: _dated(sorted(versions, key=SEQUENCE)) for rid, versions in known.items()}
+    ordered = {rid: dated(versions) for rid, versions in known.items()}
     waits: dict[tuple[int, str], int] = {}
     breaks: list[dict[str, object]] = []
     for sli in slis:
@@ -172,16 +172,6 @@ def judge_states(
             )
         insert_frame(conn, INTERVAL, pd.DataFrame(rows, columns=_INTERVAL_COLUMNS).astype(_INTERVAL_TYPES))
     return _with(verdicts, waits, breaks)
-
-
-def _dated(versions: list[Version]) -> list[Version]:
-    """Return versions by when they are true: a record found gone, or back, still carries the stamp of its last change."""
-    found = versions[:1]
-    for before, version in pairwise(versions):
-        turned = version.record.deleted != before.record.deleted
-        inherited = version.record.changed_us == before.record.changed_us
-        found.append(version._replace(order_us=version.observed_us) if turned and inherited else version)
-    return found
 
 
 _INTERVAL_COLUMNS = ["sli", "subject_id", "target", "from_us", "to_us", "outcome", "reason", "counterpart_id"]

@@ -10,40 +10,57 @@ from probes.clock import FOREVER
 from .arrays import NONE, Array
 from .definitions import Flow, Step
 from .gather import Frames, anchor_milestone
+from .revised import timed_by_revision
+from .telling import said_at
 
 AMOUNTS = ("net", "tax", "gross")
+SHARING = ("parts", "covered")
+"""Ways to take a step in which several records share the anchor's amount."""
 WORDS = ("currency", "entity", "posting_on")
 _R_WORDS = tuple(f"r_{word}" for word in WORDS)
 
 
-def reach(flow: Flow, step: Step, s: pd.DataFrame, frames: Frames, due: Array | None = None) -> pd.DataFrame:
+def reach(
+    flow: Flow, step: Step, s: pd.DataFrame, frames: Frames, due: Array | None = None, *, only_then: bool = False
+) -> pd.DataFrame:
     """Return per subject what a step shows, in the order of the subjects.
 
     Shape: earliest, latest (FOREVER: not reached), record_id (NONE), count, amount, first_observed_us, unmapped, shown (a record
-    exists, whatever milestone it lacks), duplicate, r_net, r_tax, r_gross, r_currency, r_entity, r_posting_on, r_payer.
-    With `due`, what the records say is as it was then, and none that came or went later counts; the instants stay.
+    exists, whatever milestone it lacks), shown_us and shown_seen_us (since when, and when it was first observed), duplicate,
+    r_net, r_tax, r_gross, r_currency, r_entity, r_posting_on, r_payer.
+    With `due`, what the records say is as it was then, and none that came or went later counts; the instants stay. With
+    `only_then` besides, those that came later are not known yet.
     """
     if not step.path:
         return _anchor_itself(flow, step, s, frames)
-    rows = _matches(step, s, frames.steps[step.name], frames.revisions.get(step.name), due)
-    if due is not None and step.name in frames.versions:
-        rows = _as_of(rows, due, frames.versions[step.name])
-    if step.name in frames.groups and len(frames.groups[step.name]):
-        rows = _with_groups(s, rows, frames.groups[step.name])
+    versions = frames.versions.get(step.name)
+    rows = matches(step, s, frames, due)
+    if due is not None and versions is not None:
+        rows = _as_of(rows, due, versions)
+    if only_then and due is not None:
+        rows = rows[rows["own_us"].to_numpy() <= due[rows["sid"].to_numpy()]]
     rows = _of_the_revision(rows)
     unmapped = _flags(s, rows.loc[rows["unmapped"] != 0, "sid"])
-    rows = rows[(rows["unmapped"] == 0) & _in_state(step, rows)]
-    shown = _flags(s, rows["sid"])
+    rows = rows[(rows["unmapped"] == 0) & in_state(step, rows)]
+    since = {
+        f"shown_{word}": _first(s, rows, column)
+        for word, column in (("us", "own_us"), ("seen_us", "first_observed_us"))
+    }
     hits = rows[rows["latest"] != FOREVER].sort_values(["sid", "latest", "id"], kind="stable")
-    chosen = _choose(step, hits, s)
-    out = _place(s, chosen)
-    sums = _sums(step, hits if due is None else hits[hits["latest"].to_numpy() <= due[hits["sid"].to_numpy()]], s)
-    out = out.assign(unmapped=unmapped, shown=shown, **sums)
-    if step.take in ("parts", "covered"):
-        out = (
-            out.assign(r_net=np.where(out["count"] > 1, sums["amount"], out["r_net"])) if step.amount == "net" else out
-        )
+    counted = hits if due is None else hits[hits["latest"].to_numpy() <= due[hits["sid"].to_numpy()]]
+    out = _place(s, _choose(step, counted if only_then else hits, s))
+    sums = _sums(step, counted, s)
+    out = out.assign(unmapped=unmapped, shown=_flags(s, rows["sid"]), **since, **sums)
+    if step.take in SHARING and step.amount:
+        out = _together(step, out, counted, s)
     return out.assign(duplicate=_duplicates(step, out, sums, s))
+
+
+def _first(s: pd.DataFrame, rows: pd.DataFrame, column: str) -> Array:
+    """Return the least of a column per subject, FOREVER without one."""
+    least = np.full(len(s), FOREVER)
+    np.minimum.at(least, rows["sid"].to_numpy(), rows[column].to_numpy())
+    return least
 
 
 def _anchor_itself(flow: Flow, step: Step, s: pd.DataFrame, frames: Frames) -> pd.DataFrame:
@@ -64,48 +81,47 @@ def _anchor_itself(flow: Flow, step: Step, s: pd.DataFrame, frames: Frames) -> p
             "first_observed_us": np.zeros(len(s), dtype=np.int64),
             "unmapped": s["unmapped"].to_numpy() != 0,
             "shown": there,
+            "shown_us": latest,
+            "shown_seen_us": latest,
             "duplicate": False,
             "group": None,
         }
     )
 
 
-def _matches(
-    step: Step, s: pd.DataFrame, rows: pd.DataFrame, revisions: pd.DataFrame | None, due: Array | None
-) -> pd.DataFrame:
-    """Return one row per (subject, record): live records of the right entity, timed for the subject's revision."""
+def matches(step: Step, s: pd.DataFrame, frames: Frames, due: Array | None = None) -> pd.DataFrame:
+    """Return one row per (subject, record) of the right entity: those that live, or lived when due.
+
+    Shape: as a step's rows, with the record's own amounts and words as r_*, timed for the subject's revision; own_us: since when
+    it exists, 0 without a date.
+    """
+    rows = frames.steps[step.name]
     live = rows[rows["deleted_us"] == FOREVER] if due is None else rows
-    m = s[["sid", "anchor_id", "entity", "split", "revision"]].merge(
+    wanted = ["sid", "anchor_id", "entity", "split", "revision", "base", "base_us", "money"]
+    m = s[wanted].assign(own_currency=s["currency"]).merge(
         live.rename(columns={"entity": "r_entity"}), left_on="anchor_id", right_on="subject", sort=False
-    )
+    )  # fmt: skip
     if due is not None:
         gone = m["deleted_us"].to_numpy()
         m = m[(gone == FOREVER) | (gone > due[m["sid"].to_numpy()])]
     if step.per_entity:
         m = m[(~m["split"]) | (m["entity"] == m["r_entity"])]
-    if step.revision and revisions is not None and (m["revision"] > 1).any():
-        m = _timed_by_revision(m, revisions)
-    return m.rename(columns={c: f"r_{c}" for c in (*AMOUNTS, "currency", "posting_on", "payer")})
+    m = m.rename(columns={c: f"r_{c}" for c in (*AMOUNTS, "currency", "posting_on", "payer")})
+    m = m.assign(own_us=np.where(m["latest"] == FOREVER, 0, m["latest"]))
+    if step.revision and (m["revision"] > 1).any():
+        m = timed_by_revision(step, m, frames.revisions[step.name], frames.versions.get(step.name))
+    grouped = frames.groups.get(step.name)
+    return m if grouped is None or grouped.empty else _with_groups(s, m, grouped)
 
 
 def _with_groups(s: pd.DataFrame, rows: pd.DataFrame, groups: pd.DataFrame) -> pd.DataFrame:
     """Add the group postings to the records that reach a step; what a group says of one member's amounts is nothing."""
     live = groups[groups["deleted_us"] == FOREVER]
     extra = s[["sid", "anchor_id"]].merge(live, left_on="anchor_id", right_on="subject", sort=False)
-    extra = extra.assign(revision=1, r_payer=NONE, **{f"r_{a}": NONE for a in AMOUNTS}).assign(
+    extra = extra.assign(revision=1, own_us=0, r_payer=NONE, **{f"r_{a}": NONE for a in AMOUNTS}).assign(
         **dict.fromkeys(_R_WORDS)
     )
     return pd.concat([rows.assign(group=None), extra], ignore_index=True)
-
-
-def _timed_by_revision(m: pd.DataFrame, revisions: pd.DataFrame) -> pd.DataFrame:
-    shown = revisions.drop_duplicates(["id", "ordinal"])[["id", "ordinal", "earliest_us", "latest_us"]]
-    m = m.merge(shown, how="left", left_on=["id", "revision"], right_on=["id", "ordinal"])
-    later, seen = (m["revision"] > 1).to_numpy(), ~m["ordinal"].isna().to_numpy()
-    for column, own in (("earliest", "earliest_us"), ("latest", "latest_us")):
-        at = m[own].fillna(0).to_numpy().astype(np.int64)
-        m[column] = np.where(later, np.where(seen, at, FOREVER), m[column].to_numpy())
-    return m
 
 
 def _as_of(rows: pd.DataFrame, due: Array, versions: pd.DataFrame) -> pd.DataFrame:
@@ -113,18 +129,18 @@ def _as_of(rows: pd.DataFrame, due: Array, versions: pd.DataFrame) -> pd.DataFra
     many = rows["id"].isin(versions["id"]).to_numpy()
     if not many.any():
         return rows
-    old = rows[many]
-    left = pd.DataFrame({"id": old["id"].to_numpy(), "at": due[old["sid"].to_numpy()], "row": old.index.to_numpy()})
-    found = pd.merge_asof(
-        left.sort_values("at", kind="stable"), versions.sort_values("order_us", kind="stable"), left_on="at", right_on="order_us",
-        by="id",
-    ).set_index("row")  # fmt: skip
-    first = versions.drop_duplicates("id").set_index("id")
+    then = said_at(rows["id"].to_numpy()[many], due[rows["sid"].to_numpy()[many]], versions)
     rows = rows.copy()
-    for column in (*[f"r_{a}" for a in AMOUNTS], "r_currency", "r_entity", "state", "unmapped", "shown_revision"):
-        then = found[column]
-        then = then.where(~found["order_us"].isna(), found["id"].map(first[column]))
-        rows.loc[found.index, column] = then.astype(rows[column].dtype)
+    for column in (
+        *[f"r_{a}" for a in AMOUNTS],
+        "r_currency",
+        "r_entity",
+        "r_payer",
+        "state",
+        "unmapped",
+        "shown_revision",
+    ):
+        rows.loc[many, column] = then[column.removeprefix("r_")].to_numpy()
     return rows
 
 
@@ -136,7 +152,8 @@ def _of_the_revision(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(**{f"r_{a}": np.where(later, NONE, rows[f"r_{a}"].to_numpy()) for a in AMOUNTS})
 
 
-def _in_state(step: Step, rows: pd.DataFrame) -> Array:
+def in_state(step: Step, rows: pd.DataFrame) -> Array:
+    """Return where a record is in a state that counts for a step."""
     ok = np.ones(len(rows), dtype=bool)
     if step.state:
         ok &= rows["state"].isin(step.state).to_numpy()
@@ -156,7 +173,7 @@ def _choose(step: Step, hits: pd.DataFrame, s: pd.DataFrame) -> pd.DataFrame:
         return hits.drop_duplicates("sid", keep="last")
     if step.take == "first" or hits.empty:
         return hits.drop_duplicates("sid")
-    amount = _amounts(step, hits)
+    amount = _amounts(step, hits, s)
     sid = hits["sid"].to_numpy()
     target = s["money"].to_numpy()[sid]
     comparable = (amount != NONE) & (target != NONE) & s["last"].to_numpy()[sid]
@@ -169,9 +186,29 @@ def _choose(step: Step, hits: pd.DataFrame, s: pd.DataFrame) -> pd.DataFrame:
     return complete.drop_duplicates("sid")
 
 
-def _amounts(step: Step, hits: pd.DataFrame) -> Array:
+def _amounts(step: Step, hits: pd.DataFrame, s: pd.DataFrame) -> Array:
+    """Return what each record carries of the anchor's money; unknown when it is in another currency."""
+    if not step.amount:
+        return np.full(len(hits), NONE)
     column = "applied" if step.amount == "applied" else f"r_{step.amount}"
-    return np.asarray(hits[column]) if step.amount else np.full(len(hits), NONE)
+    return np.where(_foreign(step, hits, s), NONE, hits[column].to_numpy())
+
+
+def _foreign(step: Step, hits: pd.DataFrame, s: pd.DataFrame) -> Array:
+    """Return where a record is in another currency than its anchor."""
+    theirs = hits["applied_currency" if step.amount == "applied" else "r_currency"].to_numpy()
+    own = s["currency"].to_numpy()[hits["sid"].to_numpy()]
+    return np.asarray(pd.notna(theirs) & pd.notna(own) & (theirs != own))
+
+
+def _together(step: Step, out: pd.DataFrame, counted: pd.DataFrame, s: pd.DataFrame) -> pd.DataFrame:
+    """Let records that share an amount speak as one: their sum, and the currency of one that is not the anchor's."""
+    if step.amount == "net":
+        out = out.assign(r_net=np.where(out["count"] > 1, out["amount"], out["r_net"]))
+    foreign = counted[_foreign(step, counted, s)].drop_duplicates("sid")
+    there = foreign[out["latest"].to_numpy()[foreign["sid"].to_numpy()] != FOREVER]
+    out.loc[there["sid"].to_numpy(), "r_currency"] = there["r_currency"].to_numpy()
+    return out
 
 
 def _place(s: pd.DataFrame, chosen: pd.DataFrame) -> pd.DataFrame:
@@ -194,7 +231,7 @@ def _place(s: pd.DataFrame, chosen: pd.DataFrame) -> pd.DataFrame:
 def _sums(step: Step, hits: pd.DataFrame, s: pd.DataFrame) -> dict[str, Array]:
     sid = hits["sid"].to_numpy()
     count = np.bincount(sid, minlength=len(s))
-    amount = _amounts(step, hits)
+    amount = _amounts(step, hits, s)
     total = np.zeros(len(s), dtype=np.int64)
     np.add.at(total, sid[amount != NONE], amount[amount != NONE])
     known = np.bincount(sid[amount != NONE], minlength=len(s)) > 0

@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-REVISION = "cd6936b76773"
+REVISION = "a8a424d4d9ec"

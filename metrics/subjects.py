@@ -20,8 +20,9 @@ def subjects(flow: Flow, frames: Frames, active: pd.DataFrame | None = None) -> 
     """Return one row per (anchor, revision, legal entity) that has started.
 
     Shape: anchor_id, revision, last (is it the newest revision), entity, split, stream_id, customer_id, payer, currency, money,
-    net, tax, gross, start_earliest, start_us, withdrawn_us, superseded_us, test, exempt, unmapped, document_on, version_count;
-    sorted by anchor, revision, entity.
+    net, tax, gross, start_earliest, start_us, withdrawn_us, superseded_us, base, base_us (the first of the revisions that asked
+    for the same money in a row, and its start), test, exempt, unmapped, document_on, version_count; sorted by anchor, revision,
+    entity.
     """
     anchors = frames.anchors
     revised = _revisions(flow, frames, active)
@@ -33,6 +34,8 @@ def subjects(flow: Flow, frames: Frames, active: pd.DataFrame | None = None) -> 
     if flow.anchor.not_state:
         rows = rows[~rows["state"].isin(flow.anchor.not_state)]
     rows = _split(rows, frames.lines)
+    told = (rows["amount"] != NONE) & ~rows["split"]  # only then is the money that of the history
+    rows = rows.assign(currency=np.where(told, rows["told_currency"], rows["currency"]))
     own = rows[flow.anchor.amount].to_numpy() if flow.anchor.amount else np.full(len(rows), NONE)
     money = np.where(rows["amount"].to_numpy() == NONE, own, rows["amount"].to_numpy())
     money = np.where(rows["split"].to_numpy(), rows["split_amount"].to_numpy(), money)
@@ -42,7 +45,26 @@ def subjects(flow: Flow, frames: Frames, active: pd.DataFrame | None = None) -> 
     rows = rows.assign(money=money, withdrawn_us=withdrawn)
     if flow.anchor.amount == "net":
         rows = rows.assign(net=money)
-    return rows.sort_values(["anchor_id", "revision", "entity"], kind="stable", ignore_index=True)
+    return _based(rows.sort_values(["anchor_id", "revision", "entity"], kind="stable", ignore_index=True))
+
+
+def same_again(s: pd.DataFrame) -> Array:
+    """Return where a revision asks for the same money as the one before it; subjects are sorted by anchor and revision."""
+    money, currency = s["money"].to_numpy(), s["currency"].fillna("")
+    of = [s["anchor_id"], s["entity"]]
+    follows = s.groupby(of, sort=False).cumcount().to_numpy() > 0
+    before = s.groupby(of, sort=False)["money"].shift(1, fill_value=NONE).to_numpy()
+    same_currency = (currency.groupby(of, sort=False).shift(1, fill_value="") == currency).to_numpy()
+    return np.asarray(follows & (before == money) & same_currency)
+
+
+def _based(s: pd.DataFrame) -> pd.DataFrame:
+    """Add the first of the revisions in a row that ask for the same money: who shows that one shows them all."""
+    if not (s["revision"] > 1).any():
+        return s.assign(base=s["revision"], base_us=s["start_us"])
+    places = pd.Series(np.arange(len(s)), index=s.index).where(~same_again(s))
+    first = places.groupby([s["anchor_id"], s["entity"]], sort=False).ffill().to_numpy(dtype=np.int64)
+    return s.assign(base=s["revision"].to_numpy()[first], base_us=s["start_us"].to_numpy()[first])
 
 
 def _revisions(flow: Flow, frames: Frames, active: pd.DataFrame | None) -> pd.DataFrame:
@@ -63,22 +85,30 @@ def _revisions(flow: Flow, frames: Frames, active: pd.DataFrame | None) -> pd.Da
         )
     plain = plain[plain["start_us"] != FOREVER]
     plain = plain.assign(
-        revision=1, last=True, amount=NONE, withdrawn_us=FOREVER, superseded_us=FOREVER, from_history=False
+        revision=1,
+        last=True,
+        amount=NONE,
+        told_currency=None,
+        withdrawn_us=FOREVER,
+        superseded_us=FOREVER,
+        from_history=False,
     )
     if flow.revisions is None or frames.history is None:
         return plain
-    told = _from_history(frames.history, flow.revisions.state)
+    told = _from_history(frames.history, anchors, flow.revisions.state)
     return pd.concat([told, plain[~plain["anchor_id"].isin(told["anchor_id"])]], ignore_index=True)
 
 
-def _from_history(history: pd.DataFrame, winning: str) -> pd.DataFrame:
-    """Return the revisions that the history rows (sorted by anchor and time) tell."""
+def _from_history(history: pd.DataFrame, anchors: pd.DataFrame, winning: str) -> pd.DataFrame:
+    """Return the revisions that the history rows (sorted by anchor and time) tell; a row without a currency means the anchor's."""
     h = history[(history["deleted_us"] == FOREVER) & (history["created_us"] != FOREVER)]
     anchor, net = h["subject"].to_numpy(), h["net"].to_numpy()
+    stated = h["currency"].where(h["currency"].notna(), h["subject"].map(anchors.set_index("id")["currency"]))
+    currency = stated.where(stated.notna(), None).to_numpy(dtype=object)
     won = (h["state"] == winning).to_numpy()
     same = np.r_[False, anchor[1:] == anchor[:-1]] if len(h) else np.zeros(0, dtype=bool)
     before_won = same & np.r_[False, won[:-1]] if len(h) else won
-    same_net = same & np.r_[False, net[1:] == net[:-1]] if len(h) else won
+    same_net = same & np.r_[False, (net[1:] == net[:-1]) & (currency[1:] == currency[:-1])] if len(h) else won
     starts = won & ~(before_won & same_net)
     number = pd.Series(starts).groupby(anchor).cumsum().to_numpy()
     rows = pd.DataFrame(
@@ -89,6 +119,7 @@ def _from_history(history: pd.DataFrame, winning: str) -> pd.DataFrame:
             "starts": starts,
             "at": h["created_us"].to_numpy(),
             "net": net,
+            "currency": currency,
             "bulk": (h["bulk"] != 0).to_numpy(),
         }
     )
@@ -108,6 +139,7 @@ def _from_history(history: pd.DataFrame, winning: str) -> pd.DataFrame:
             "revision": begun["revision"].astype(np.int64),
             "last": following.isna(),
             "amount": begun["net"],
+            "told_currency": begun["currency"],
             "withdrawn_us": _whole(begun["withdrawn_us"]),
             "superseded_us": _whole(following),
             "from_history": True,
@@ -123,12 +155,17 @@ def _whole(values: pd.Series) -> Array:
 
 
 def _split(rows: pd.DataFrame, lines: pd.DataFrame | None) -> pd.DataFrame:
-    """Make one row per legal entity named on the lines; an anchor whose lines name one entity, or none, stays whole."""
+    """Make one row per legal entity named on the lines; an anchor whose lines name one entity, or none, stays whole.
+
+    What lines of another currency than the anchor's amount to is not known: sums never mix currencies.
+    """
     whole = rows.assign(split=False, split_amount=NONE)
     if lines is None or lines.empty:
         return whole
     named = lines[(lines["deleted_us"] == FOREVER) & (lines["entity"] != "")]
-    named = named.assign(known=named["net"] != NONE)
+    own = named["subject"].map(rows.drop_duplicates("anchor_id").set_index("anchor_id")["currency"])
+    foreign = named["currency"].notna() & own.notna() & (named["currency"] != own)
+    named = named.assign(known=(named["net"] != NONE) & ~foreign)
     sums = named.groupby(["subject", "entity"], sort=True, as_index=False).agg({"net": "sum", "known": "all"})
     sums = sums.assign(net=np.where(sums["known"], sums["net"], NONE)).drop(columns=["known"])
     several = sums.groupby("subject")["entity"].transform("size") > 1

@@ -112,7 +112,7 @@ class BreakRow(SQLModel, table=True):
     """A reconciliation difference between two records, or a record and its absent counterpart.
 
     `kind` as in the catalogue: missing_in_target, missing_in_source, amount_differs, attribute_differs, currency_differs,
-    period_differs, duplicate, not_reversed, stale_revision. Open while `closed_us` is NULL.
+    period_differs, duplicate, not_reversed, stale_revision. Open while `closed_us` is NULL; each time it opens anew is a row of its own.
     """
 
     __tablename__ = "breaks"
@@ -127,13 +127,13 @@ class BreakRow(SQLModel, table=True):
     entity: str = key()
     kind: str = key()
     field: str = key()
+    since_us: int = big(key=True)
     counterpart_id: int | None = big(null=True)
     customer_id: int | None = big(null=True)
     expected: str | None = None
     actual: str | None = None
     money_minor: int | None = big(null=True)
     currency: str | None = None
-    since_us: int = big()
     closed_us: int | None = big(null=True)
 
 

@@ -15,10 +15,12 @@ import pandas as pd
 from probes.clock import FOREVER
 
 from .arrays import NONE, Array
-from .breaks import breaks, delta_of, differences, group_breaks
+from .breaks import breaks, delta_of, group_breaks
+from .compared import differences
 from .deadline import Schedules
 from .definitions import Flow, Sli, Step
 from .dues import sli_due, step_due
+from .episodes import ABSENT, episodes, own_then
 from .gather import Frames
 from .reach import reach
 from .subjects import subjects
@@ -69,18 +71,28 @@ def judge(flow: Flow, slis: Sequence[Sli], frames: Frames, context: Context) -> 
     s = subjects(flow, frames, context.active)
     s = s.assign(sid=np.arange(len(s)), exclusion=_exclusions(s, context))
     reached = {step.name: reach(flow, step, s, frames) for step in flow.steps}
+    due = {
+        step.name: np.where(
+            _in_a_group(flow, step, reached), FOREVER, step_due(flow, step, s, reached, context.schedules)
+        )
+        for step in flow.steps
+    }
+    ripe = {name: np.where(at == FOREVER, FOREVER, at + flow.step(name).grace) for name, at in due.items()}
+    apart = {x.name: episodes(flow, x, s, reached[x.name], frames, ripe[x.name]) for x in flow.steps}
+    events, ahead = [], {step.name: np.full(len(s), FOREVER) for step in flow.steps}
+    for sli in slis:
+        rows, undecided = _events(flow, sli, s, reached, frames, context, apart)
+        events.append(rows)
+        ahead[sli.stop or ""] = np.minimum(ahead[sli.stop or ""], undecided)
     step_rows, break_rows = [], []
     for step in flow.steps:
-        due = np.where(_in_a_group(flow, step, reached), FOREVER, step_due(flow, step, s, reached, context.schedules))
-        verdict = _step_verdict(s, reached[step.name], due, context.sights.get(step.name))
-        wait = _wait(flow, step, s, reached, verdict, due, slis, context)
-        step_rows.append(_step_rows(flow, step, s, reached, due, verdict, wait))
-        sight = context.sights.get(step.name)
-        break_rows.append(
-            breaks(flow, step, s, reached[step.name], due, verdict[0], sight.watermark_us if sight else NONE)
-        )
-        break_rows.append(group_breaks(flow, step, s, frames.groups.get(step.name)))
-    events = [_events(flow, sli, s, reached, frames, context) for sli in slis]
+        name, sight = step.name, context.sights.get(step.name)
+        seen = sight.watermark_us if sight else NONE
+        verdict = _step_verdict(s, reached[name], due[name], sight)
+        wait = np.minimum(_wait(verdict, due[name], ripe[name], seen), ahead[name])
+        step_rows.append(_step_rows(flow, step, s, reached, due[name], verdict, wait))
+        break_rows.append(breaks(flow, step, s, apart[name], ripe[name], verdict[0], seen))
+        break_rows.append(group_breaks(flow, step, s, frames.groups.get(name)))
     steps = pd.concat(step_rows, ignore_index=True)
     return Verdicts(_instances(flow, s, steps), steps, _stack(events), _stack(break_rows))
 
@@ -187,25 +199,10 @@ def _step_verdict(s: pd.DataFrame, r: pd.DataFrame, due: Array, sight: Sight | N
     return state, reason
 
 
-def _wait(
-    flow: Flow,
-    step: Step,
-    s: pd.DataFrame,
-    reached: Mapping[str, pd.DataFrame],
-    verdict: tuple[Array, Array],
-    due: Array,
-    slis: Sequence[Sli],
-    context: Context,
-) -> Array:
-    """Return the next instant whose passing by the watermark can change a verdict on this step, FOREVER if none can."""
-    sight = context.sights.get(step.name)
-    watermark = sight.watermark_us if sight else NONE
-    moments = [due, *(sli_due(flow, x, s, reached, context.schedules) for x in slis if x.stop == step.name)]
-    moments.append(np.where(due == FOREVER, FOREVER, np.where(due == FOREVER, 0, due) + step.grace))
-    ahead = [np.where(m > watermark, m, FOREVER) for m in moments]
-    wait = np.minimum.reduce(ahead)
-    open_ = np.isin(verdict[0], OPEN_STATES)
-    return np.where(open_, wait, FOREVER)
+def _wait(verdict: tuple[Array, Array], due: Array, ripe: Array, watermark_us: int) -> Array:
+    """Return the next instant whose passing by the watermark can change what is said of a step, FOREVER if none can."""
+    wait = np.minimum.reduce([np.where(m > watermark_us, m, FOREVER) for m in (due, ripe)])
+    return np.where(np.isin(verdict[0], OPEN_STATES), wait, FOREVER)
 
 
 def _step_rows(
@@ -304,22 +301,27 @@ def _instances(flow: Flow, s: pd.DataFrame, steps: pd.DataFrame) -> pd.DataFrame
 
 
 def _events(
-    flow: Flow, sli: Sli, s: pd.DataFrame, reached: Mapping[str, pd.DataFrame], frames: Frames, context: Context
-) -> pd.DataFrame:
+    flow: Flow, sli: Sli, s: pd.DataFrame, reached: Mapping[str, pd.DataFrame], frames: Frames, context: Context,
+    apart: Mapping[str, pd.DataFrame],
+) -> tuple[pd.DataFrame, Array]:  # fmt: skip
+    """Return the verdicts on an event SLI, and per subject the deadline that must be seen to decide it, FOREVER without."""
     step = flow.step(sli.stop or "")
     sight = context.sights.get(step.name)
     start = reached[sli.start or ""]["latest"].to_numpy()
     due = sli_due(flow, sli, s, reached, context.schedules)
-    r = reach(flow, step, s, frames, due) if _told_otherwise(step, frames) else reached[step.name]
-    outcome, reason = decide(s, r, due, sight)
+    then = own_then(flow, s, due, frames.own) if sli.agree else s
+    changed = then is not s or _told_otherwise(step, frames)
+    r = reach(flow, step, then, frames, due) if changed else reached[step.name]
+    outcome, reason = decide(s, r.assign(shown=r["shown"] & (r["shown_us"] <= due)), due, sight)
+    latest = r["latest"].to_numpy()
+    at = np.minimum(latest, due)
     if sli.agree:
-        outcome, reason = _disagreeing(step, due, s, r, outcome, reason)
+        outcome, reason = _disagreeing(step, due, then, r, outcome, reason, sight)
+        at = _agreed(at, due, outcome, apart[step.name])
     exclusion = s["exclusion"].to_numpy()
     outside = pd.notna(exclusion)
     outcome, reason = np.where(outside, "excluded", outcome), np.where(outside, exclusion, reason)
-    latest = r["latest"].to_numpy()
-    decided = np.isin(outcome, ("good", "bad", "excluded"))
-    at = np.where(decided, np.minimum(latest, due), due)
+    at = np.where(np.isin(outcome, ("good", "bad", "excluded")), at, due)
     stopped = (latest != FOREVER) & (start != FOREVER) & (reason != "within_precision")
     rows = pd.DataFrame(
         {
@@ -342,7 +344,10 @@ def _events(
         }
     )
     begun: pd.DataFrame = rows[start != FOREVER]
-    return begun
+    waits = (
+        np.isin(outcome, ("pending", "blind")) & (start != FOREVER) & (due > (sight.watermark_us if sight else NONE))
+    )
+    return begun, np.where(waits, due, FOREVER)
 
 
 def _told_otherwise(step: Step, frames: Frames) -> bool:
@@ -355,19 +360,31 @@ def _told_otherwise(step: Step, frames: Frames) -> bool:
 
 
 def _disagreeing(
-    step: Step, due: Array, s: pd.DataFrame, then: pd.DataFrame, outcome: Array, reason: Array
+    step: Step, due: Array, s: pd.DataFrame, then: pd.DataFrame, outcome: Array, reason: Array, sight: Sight | None
 ) -> tuple[Array, Array]:
-    """Turn good into bad where, when due, the records did not agree; the first failing check is the reason.
+    """Turn good into bad where, when due, the two sides did not agree; the first failing check is the reason.
 
-    A revision that another had replaced by then is not compared: the record shows the one in force.
+    Until it is due they may come to agree: that is pending. A revision that another had replaced by then is not compared: the
+    record shows the one in force.
     """
     first = np.full(len(s), None, dtype=object)
     for name, differs in reversed(differences(step, s, then)):
         first = np.where(differs, name, first)
     first = np.where(then["duplicate"].to_numpy(), "duplicate", first)
-    in_force = s["superseded_us"].to_numpy() > due
-    failing = (outcome == "good") & in_force & pd.notna(first)
-    return np.where(failing, "bad", outcome), np.where(failing, first, reason)
+    failing = (outcome == "good") & (s["superseded_us"].to_numpy() > due) & pd.notna(first)
+    early = failing & (due > (sight.watermark_us if sight else NONE))
+    outcome = np.where(failing, np.where(early, "pending", "bad"), outcome)
+    return outcome, np.where(failing, np.where(early, "not_due", first), reason)
+
+
+def _agreed(at: Array, due: Array, outcome: Array, apart: pd.DataFrame) -> Array:
+    """Return from when an outcome stands: good once both sides agreed for the last time before it was due, bad when due."""
+    last = np.full(len(at), NONE)
+    apart = apart[~apart["field"].isin(ABSENT)]
+    sid, until = apart["sid"].to_numpy(dtype=np.int64), apart["until_us"].to_numpy(dtype=np.int64)
+    over = until <= due[sid]
+    np.maximum.at(last, sid[over], until[over])
+    return np.where(outcome == "bad", due, np.where(outcome == "good", np.maximum(at, last), at))
 
 
 def _corrected(outcome: Array, observed: Array, due: Array, sight: Sight | None) -> Array:

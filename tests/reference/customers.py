@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from probes.record import Record
+
 from .facts import Document, Facts, Ident
 from .verdict import DAY, NEVER
 
@@ -88,11 +90,11 @@ class Customers:
 
         return min(group, key=standing)
 
-    def payer(self, document: Document | None) -> Ident | None:
-        """Return the customer who pays a document, None where nobody known is named."""
+    def payer(self, document: Document | None, said: Record) -> Ident | None:
+        """Return the customer who pays a document, as it said; None where nobody known is named."""
         if document is None:
             return None
-        parties = document.head.parties
+        parties = said.parties
         named = parties.get("bill_to", parties.get("sold_to"))
         return None if named is None else self.head.get((document.ident[0], "customer", named))
 

@@ -99,6 +99,15 @@ class Document:
             before = version
         return found
 
+    def held(self) -> list[tuple[int, Version]]:
+        """Return the versions that ever held; one that a later one precedes did not, but the first speaks for the time before."""
+        told = self.dated()
+        return [
+            (since, version)
+            for number, (since, version) in enumerate(told)
+            if number == 0 or all(since < later for later, _ in told[number + 1 :])
+        ]
+
     def entered(self, state: str) -> tuple[int, int] | None:
         """Return the interval in which it was first seen to enter a state."""
         before: Version | None = None

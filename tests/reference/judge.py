@@ -5,13 +5,14 @@ Written from the rules, not from the code that it checks, and slow: use it on sm
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .customers import ROLE, Customers, intervals, sorted_by_birth
+from .episodes import ABSENT, agreed_us, episodes
 from .facts import Facts
-from .flows import ACTIVATED, ORDERED, POSTED, Needs, Step, differences, due, reach
+from .flows import ACTIVATED, ORDERED, POSTED, Needs, Step, differences, due, reach, then
 from .subjects import deals, invoices
-from .verdict import NEVER, Reached, Subject, Verdicts, corrected, decide
+from .verdict import NEVER, Subject, Verdicts, corrected, decide
 
 STATE = {"good": "done", "bad": "lost", "blind": "blind", "pending": "waiting", "excluded": "excluded"}
 
@@ -38,7 +39,12 @@ NEEDS: dict[str, Needs] = {
     "subscription_activation": [*_DEAL, ("billing", ("subscription",))],
     "invoice_to_cash": [("billing", ("invoice", "credit_note")), ("erp", ("invoice", "credit_note", "journal_entry"))],
 }
-BREAK_KIND = {"currency": "currency_differs", "customer": "attribute_differs", "entity": "attribute_differs"}
+BREAK_KIND = {
+    "duplicate": "duplicate",
+    "currency": "currency_differs",
+    "customer": "attribute_differs",
+    "entity": "attribute_differs",
+}
 
 
 def judge(facts: Facts) -> Verdicts:
@@ -69,36 +75,35 @@ def _step(facts: Facts, flow: Flow, s: Subject, out: Verdicts, customers: Custom
     if r.at:
         state = "duplicate" if r.duplicate else "late" if outcome == "bad" else "done"
     out.steps[flow.name, s.name, step.name] = (state, reason, r.at, due_us, r.count)
-    if s.last and s.exclusion is None:
-        out.breaks += _breaks(f"{flow.name}.{step.name}", step, s, r, state, due_us, watermark, customers)
+    if s.exclusion is None:
+        check = f"{flow.name}.{step.name}"
+        out.breaks += _breaks(facts, check, step, s, state, due_us, watermark, customers)
 
 
 def _breaks(
-    check: str, step: Step, s: Subject, r: Reached, state: str, due_us: int, watermark: int | None, customers: Customers
-) -> list[tuple[object, ...]]:
+    facts: Facts, check: str, step: Step, s: Subject, state: str, due_us: int, watermark: int | None, customers: Customers
+) -> list[tuple[object, ...]]:  # fmt: skip
     """Return (check, subject, kind, field, expected, actual, money, since, closed)."""
     found: list[tuple[object, ...]] = []
     ripe = NEVER if due_us == NEVER else due_us + step.grace_us
-    left = state == "excluded" and ripe < s.withdrawn_us != NEVER
-    if (state == "lost" or left) and watermark is not None and ripe <= watermark:
-        closed = s.withdrawn_us if left else None
-        stale = r.shown and s.revision > 1
-        revision, money = (str(s.revision), delta(s)) if stale else (None, s.money)
-        kind = "stale_revision" if stale else "missing_in_target"
-        found.append((kind, "", revision, None, money, ripe, closed))
-    was_missing = state == "late" and s.revision == 1 and r.at is not None and r.at[1] > ripe
-    if was_missing and r.document and r.document.first_observed_us > ripe:
-        found.append(("missing_in_target", "", None, None, s.money, ripe, r.document.first_observed_us))
-    if r.at:
-        since = max(r.at[1], s.start[1])
-        for field, mine, theirs in differences(step, s, r, customers):
-            kind = BREAK_KIND.get(field, "amount_differs")
-            gap = abs(theirs - mine) if isinstance(mine, int) and isinstance(theirs, int) else s.money
-            found.append((kind, field, _word(mine, customers), _word(theirs, customers), gap, since, None))
-        if r.duplicate:
-            over = None if r.sum is None else r.sum - (s.money or 0)
-            found.append(("duplicate", "", None, None, over, r.at[1], None))
-    return [(check, s.name, *row) for row in found]
+    for field, mine, theirs, money, began, until, closed in episodes(facts, step, s, customers):
+        words: tuple[str | None, str | None] = (_word(mine, customers), _word(theirs, customers))
+        since, ended, kind = began, closed, BREAK_KIND.get(field, "amount_differs")
+        if field in ABSENT:
+            since, ended = max(began, ripe), min(closed, s.withdrawn_us)
+            proven = watermark is not None and since <= watermark and state in ("lost", "late", "excluded")
+            if since >= min(until, ended) or not (until < s.superseded_us or proven):
+                continue
+            kind = "missing_in_target" if field == "missing" else "stale_revision"
+            words = (None if field == "missing" else str(s.revision), None)
+            money = s.money if field == "missing" else delta(s)
+        shown = "" if field in ("duplicate", *ABSENT) else field
+        found.append((check, s.name, kind, shown, *words, money, since, _ended(ended)))
+    return found
+
+
+def _ended(at_us: int) -> int | None:
+    return None if at_us == NEVER else at_us
 
 
 def delta(s: Subject) -> int | None:
@@ -124,20 +129,30 @@ def _event(
     step = flow.step
     streams = facts.streams_of(step.hop.role, *step.hop.kinds)
     start, due_us = s.start[1], due(facts, step, s, name, within)
-    r = reach(facts, step, s, due_us)
-    outcome, reason = decide(facts, s, r, start, due_us, streams, _seen(facts, flow))
-    if agree and outcome == "good" and s.superseded_us > due_us:  # else the record shows the revision in force
-        apart = differences(step, s, r, customers, due_us)
-        if r.duplicate or apart:
-            outcome, reason = "bad", "duplicate" if r.duplicate else apart[0][0]
+    watermark = _seen(facts, flow)
+    told = then(s, due_us) if agree else s
+    r = reach(facts, step, told, due_us)
+    r = replace(r, shown=r.shown and r.shown_us <= due_us)
+    outcome, reason = decide(facts, s, r, start, due_us, streams, watermark)
+    latest = r.at[1] if r.at else NEVER
+    stands = min(latest, due_us)
+    if agree and outcome == "good":
+        apart = differences(step, told, r, customers, due_us)
+        if s.superseded_us > due_us and (r.duplicate or apart):  # else the record shows the revision in force
+            decided = watermark is not None and due_us <= watermark
+            failed = "duplicate" if r.duplicate else apart[0][0]
+            outcome, reason = ("bad", failed) if decided else ("pending", "not_due")
+        else:
+            stands = max(stands, agreed_us(episodes(facts, step, s, customers), due_us))
+    if outcome == "bad":
+        stands = due_us
     if s.exclusion is not None:
         outcome, reason = "excluded", s.exclusion
-    latest = r.at[1] if r.at else NEVER
-    at = min(latest, due_us) if outcome in ("good", "bad", "excluded") else due_us
+    at = stands if outcome in ("good", "bad", "excluded") else due_us
     value = latest - start if r.at and reason != "within_precision" else None
     mended = corrected(outcome, r, due_us, streams)
     out.events[name, s.name] = (outcome, reason, start, due_us, at, value, mended)
-    out.money[name, s.name] = (s.money, s.anchor.head.currency)
+    out.money[name, s.name] = (s.money, s.currency)
 
 
 def _masters(facts: Facts, customers: Customers, out: Verdicts) -> None:

@@ -15,10 +15,10 @@ def deals(facts: Facts, needs: list[tuple[str, tuple[str, ...]]], *, split: bool
     lines = facts.of("crm", "opportunity_line") if split else []
     found: list[Subject] = []
     for deal in facts.of("crm", "opportunity"):
-        parts = _parts(facts.naming(deal, "part_of", lines))
-        told = _revisions(facts.naming(deal, "part_of", changes))
+        parts = _parts(facts.naming(deal, "part_of", lines), deal.head.currency)
+        told = _revisions(facts.naming(deal, "part_of", changes), deal.head.currency)
         begun = told or _plain(deal)
-        for number, (start, net, left_us) in enumerate(begun, 1):
+        for number, (start, net, left_us, stated) in enumerate(begun, 1):
             withdrawn = min(left_us, _or_never(deal.deleted_us))
             if not told and deal.head.state in GONE:
                 withdrawn = min(withdrawn, _gone(deal, GONE))
@@ -28,10 +28,16 @@ def deals(facts: Facts, needs: list[tuple[str, tuple[str, ...]]], *, split: bool
                 last = number == len(begun)
                 until = NEVER if last else begun[number][0][1]
                 earlier = [x for x in found if x.anchor is deal and x.entity == entity]
-                before = earlier[-1].money if earlier else None
+                currency = stated if net is not None and not parts else deal.head.currency
+                same = bool(earlier) and (earlier[-1].money, earlier[-1].currency) == (amount, currency)
+                comparable = bool(earlier) and earlier[-1].currency == currency
                 found.append(
-                    Subject(deal, number, entity, bool(parts), last, start, amount, before, withdrawn, until, exclusion)
-                )
+                    Subject(
+                        deal, number, entity, bool(parts), last, start, amount, earlier[-1].money if comparable else None,
+                        withdrawn, until, exclusion, currency, earlier[-1].base if same else number,
+                        earlier[-1].base_us if same else start[1], bool(parts) or net is not None,
+                    )
+                )  # fmt: skip
     return found
 
 
@@ -48,7 +54,10 @@ def invoices(facts: Facts, needs: list[tuple[str, tuple[str, ...]]]) -> list[Sub
         entity = invoice.head.entity or ""
         exclusion = _exclusion(facts, invoice, entity, start[1], needs, ("invoice", "credit_note"))
         money = invoice.head.amounts.get("gross")
-        found.append(Subject(invoice, 1, entity, False, True, start, money, None, withdrawn, NEVER, exclusion))
+        currency = invoice.head.currency
+        found.append(
+            Subject(invoice, 1, entity, False, True, start, money, None, withdrawn, NEVER, exclusion, currency)
+        )
     return found
 
 
@@ -89,34 +98,40 @@ def _loaded(facts: Facts, anchor: Document) -> bool:
     return len(alike) >= 50
 
 
-def _plain(deal: Document) -> list[tuple[tuple[int, int], int | None, int]]:
+Begun = tuple[tuple[int, int], int | None, int, str | None]
+"""Start, net, when left, currency."""
+
+
+def _plain(deal: Document) -> list[Begun]:
     start = deal.milestone("won", "state:won")
-    return [] if start is None else [(start, None, NEVER)]
+    return [] if start is None else [(start, None, NEVER, deal.head.currency)]
 
 
-def _revisions(changes: list[Document]) -> list[tuple[tuple[int, int], int | None, int]]:
-    """Return (start, net, when left) per revision: a deal is won, won again, or changes its amount while won."""
+def _revisions(changes: list[Document], own: str | None) -> list[Begun]:
+    """Return the revisions: a deal is won, won again, or changes its amount or currency while won."""
     dated = [(c.head.created_us, c.ident[2], c.head) for c in changes if not c.head.deleted]
     rows = sorted((at, ident, head) for at, ident, head in dated if at is not None)
-    found: list[tuple[tuple[int, int], int | None, int]] = []
-    before: tuple[bool, int | None] = (False, None)
+    found: list[Begun] = []
+    before: tuple[bool, int | None, str | None] = (False, None, None)
     for at, _, head in rows:
-        won, net = head.state == "won", head.amounts.get("net")
-        if won and before != (True, net):
-            found.append(((at, at), net, NEVER))
+        won, net, currency = head.state == "won", head.amounts.get("net"), head.currency or own
+        if won and before != (True, net, currency):
+            found.append(((at, at), net, NEVER, currency))
         elif not won and found and found[-1][2] == NEVER:
-            found[-1] = (*found[-1][:2], at)
-        before = (won, net)
+            found[-1] = (*found[-1][:2], at, found[-1][3])
+        before = (won, net, currency)
     return found
 
 
-def _parts(lines: list[Document]) -> dict[str, int | None]:
-    """Return the amount per legal entity where lines name several; unknown as soon as one line's is."""
+def _parts(lines: list[Document], own: str | None) -> dict[str, int | None]:
+    """Return the amount per legal entity where lines name several; unknown as soon as one line's is, or in another currency."""
     sums: dict[str, int | None] = {}
     for line in lines:
         entity, net = line.head.entity, line.head.amounts.get("net")
         if line.head.deleted or not entity:
             continue
+        if None not in (own, line.head.currency) and own != line.head.currency:
+            net = None
         held = sums.get(entity, 0)
         sums[entity] = None if held is None or net is None else held + net
     return sums if len(sums) > 1 else {}

@@ -14,7 +14,11 @@ NEVER = 2**63 - 1
 
 @dataclass(frozen=True)
 class Subject:
-    """One revision of one anchor in one legal entity, that has started."""
+    """One revision of one anchor in one legal entity, that has started.
+
+    `base`: the first of the revisions in a row that asked for the same money; `base_us`: when that began.
+    `told`: its money is what the history or the lines say, whatever the anchor itself says.
+    """
 
     anchor: Document
     revision: int
@@ -27,6 +31,10 @@ class Subject:
     withdrawn_us: int
     superseded_us: int
     exclusion: str | None
+    currency: str | None = None
+    base: int = 1
+    base_us: int = 0
+    told: bool = False
 
     @property
     def name(self) -> tuple[Ident, int, str]:
@@ -35,7 +43,11 @@ class Subject:
 
 @dataclass(frozen=True)
 class Reached:
-    """What a step shows of a subject. `shown`: a document is there, whatever it lacks; `sum`: of all that count."""
+    """What a step shows of a subject. `shown`: a document is there, whatever it lacks; `sum`: of all that count.
+
+    `shown_us`, `shown_seen_us`: since when one is there, and when one was first observed. `abroad`: the first in another
+    currency than its anchor, of those that share its money.
+    """
 
     at: tuple[int, int] | None = None
     document: Document | None = None
@@ -44,6 +56,9 @@ class Reached:
     unmapped: bool = False
     shown: bool = False
     duplicate: bool = False
+    abroad: Document | None = None
+    shown_us: int = NEVER
+    shown_seen_us: int = NEVER
 
 
 @dataclass
@@ -80,7 +95,7 @@ class Verdicts:
 
 def decide(
     facts: Facts, s: Subject, r: Reached, start_us: int, due_us: int, streams: list[Stream], watermark: int | None
-) -> tuple[str, str]:
+) -> tuple[str, str]:  # fmt: skip
     """Decide a subject at min(completed, due). `watermark`: how far both the anchor's streams and these were seen."""
     earliest, latest = r.at if r.at else (NEVER, NEVER)
     if s.withdrawn_us != NEVER and s.withdrawn_us <= min(due_us, latest):

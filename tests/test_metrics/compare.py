@@ -39,8 +39,8 @@ def held(world: World) -> dict[str, dict[Any, Any]]:
         for row in world.rows("sli_event")
     }  # fmt: skip
     breaks = {
-        (row["check_name"], (names[row["subject_id"]], row["revision"], row["entity"]), row["kind"], row["field"]): (
-            row["expected"], row["actual"], row["money_minor"], row["since_us"], row["closed_us"],
+        (row["check_name"], (names[row["subject_id"]], row["revision"], row["entity"]), row["kind"], row["field"], row["since_us"]): (
+            row["expected"], row["actual"], row["money_minor"], row["closed_us"],
         )
         for row in world.rows("breaks")
         if not row["check_name"].startswith("customer_master")
@@ -53,7 +53,10 @@ def held(world: World) -> dict[str, dict[Any, Any]]:
 def told(facts: Facts, verdicts: Verdicts | None = None) -> dict[str, dict[Any, Any]]:
     """Return what the reference judge says, in the same shape."""
     verdicts = verdicts or reference_judge(facts)
-    breaks = {(check, subject, kind, field): tuple(rest) for check, subject, kind, field, *rest in verdicts.breaks}
+    breaks = {
+        (check, subject, kind, field, since): (expected, actual, money, closed)
+        for check, subject, kind, field, expected, actual, money, since, closed in verdicts.breaks
+    }
     return {
         "steps": verdicts.steps, "events": verdicts.events, "breaks": breaks, "states": verdicts.states,
         "sums": verdicts.sums(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "cd6936b76773"
+revision = "a8a424d4d9ec"
 down_revision = None
 
 
@@ -76,15 +76,15 @@ def upgrade() -> None:
         sa.Column("entity", sa.String().with_variant(sa.String(collation="C"), "postgresql"), nullable=False),
         sa.Column("kind", sa.String().with_variant(sa.String(collation="C"), "postgresql"), nullable=False),
         sa.Column("field", sa.String().with_variant(sa.String(collation="C"), "postgresql"), nullable=False),
+        sa.Column("since_us", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("counterpart_id", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("customer_id", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("expected", sa.String(), nullable=True),
         sa.Column("actual", sa.String(), nullable=True),
         sa.Column("money_minor", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("currency", sa.String(), nullable=True),
-        sa.Column("since_us", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("closed_us", sa.BigInteger(), autoincrement=False, nullable=True),
-        sa.PrimaryKeyConstraint("check_name", "subject_id", "revision", "entity", "kind", "field"),
+        sa.PrimaryKeyConstraint("check_name", "subject_id", "revision", "entity", "kind", "field", "since_us"),
         sqlite_with_rowid=False,
     )
     op.create_index("ix_breaks_customer", "breaks", ["customer_id"], unique=False)
