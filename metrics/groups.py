@@ -7,6 +7,7 @@ are the single set of at most three that explains the difference, the rest are g
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -46,19 +47,52 @@ def grouper(model: Model) -> Callable[[Record], Reference | None] | None:
     return group_of
 
 
-def explain(difference: int, amounts: Sequence[int]) -> tuple[int, ...] | None:
-    """Return the only set of at most three amounts, by position, that makes the difference; None if there is none or several."""
-    found: set[tuple[int, ...]] = {(i,) for i, amount in enumerate(amounts) if amount == difference}
-    places: dict[int, list[int]] = {}
-    for i, amount in enumerate(amounts):
-        places.setdefault(amount, []).append(i)
-    for i, first in enumerate(amounts):
-        found.update((i, j) for j in places.get(difference - first, ()) if j > i)
-        for j in range(i + 1, len(amounts)):
-            found.update((i, j, k) for k in places.get(difference - first - amounts[j], ()) if k > j)
+@dataclass(frozen=True)
+class Explanation:
+    """The members, by position, that make a difference; `several` when other sets of at most three make it too."""
+
+    members: tuple[int, ...] = ()
+    several: bool = False
+
+
+def explain(difference: int, amounts: Sequence[int]) -> Explanation:
+    """Return the only set of at most three amounts that makes the difference.
+
+    Each pair that can still be part of one is looked at once, a row of them at a time: 10,000 members take about a second.
+    """
+    places = np.argsort(np.asarray(amounts, dtype=np.int64), kind="stable")
+    held = np.asarray(amounts, dtype=np.int64)[places]
+    found: list[tuple[int, ...]] = [(i,) for i in _at(held, difference)]
+    for i in range(len(held)):
         if len(found) > 1:
-            return None
-    return found.pop() if found else None
+            return Explanation(several=True)
+        rest = held[i + 1 :]
+        left = difference - int(held[i])
+        found += [(i, i + 1 + j) for j in _at(rest, left)]
+        found += [(i, i + 1 + j, i + 1 + k) for j, k in _pairs(rest, left)]
+    if len(found) > 1:
+        return Explanation(several=True)
+    return Explanation(tuple(sorted(places[list(found[0])].tolist()))) if found else Explanation()
+
+
+def _at(held: Array, amount: int) -> list[int]:
+    """Return where an amount stands, twice at most: that is as good as often. `held` ascends."""
+    first, last = np.searchsorted(held, amount, "left"), np.searchsorted(held, amount, "right")
+    return list(range(int(first), min(int(last), int(first) + 2)))
+
+
+def _pairs(held: Array, amount: int) -> list[tuple[int, int]]:
+    """Return two of the pairs that add up to an amount, the smaller one first; `held` ascends."""
+    if len(held) < 2:
+        return []
+    low = int(np.searchsorted(held, amount - int(held[-1]), "left"))
+    high = int(np.searchsorted(held, amount // 2, "right"))
+    smaller = held[low:high]
+    first = np.maximum(np.searchsorted(held, amount - smaller, "left"), np.arange(low, high) + 1)
+    last = np.searchsorted(held, amount - smaller, "right")
+    hits = np.flatnonzero(first < last)[:2]
+    found = [(low + int(j), int(k)) for j in hits for k in range(int(first[j]), min(int(last[j]), int(first[j]) + 2))]
+    return found[:2]
 
 
 def resolve(rows: pd.DataFrame, members: pd.DataFrame) -> pd.DataFrame:
@@ -78,8 +112,8 @@ def resolve(rows: pd.DataFrame, members: pd.DataFrame) -> pd.DataFrame:
             states |= {(m, journal): "tied" for m in listed}
             continue
         gap = sums[2] - posted[2]
-        guilty = explain(abs(gap), amounts[:, 2].tolist()) if gap else None
-        proven = {listed[i] for i in guilty} if guilty else set()
+        guilty = explain(abs(gap), amounts[:, 2].tolist()) if gap else Explanation()
+        proven = {listed[i] for i in guilty.members}
         word = "absent" if gap > 0 else "doubled"
         for member in listed:
             state = "unresolved" if not proven else word if member in proven else "in_group"
