@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-import httpx
 import stamina
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
@@ -21,6 +20,7 @@ from metrics.confirm import confirm
 from metrics.judge import judge
 from probes.clock import DAY, from_us, iso
 from probes.sandbox import Clock, Company, served_app
+from probes.wire import in_process
 
 from ..cycle import CycleSummary, poll_lanes, run_cycle, which
 from ..demo import SECRETS, Demo, configuration
@@ -98,7 +98,7 @@ def watching(
     demo.config.write_text(edit(text))
     app = served_app(company, clock, base_url=BASE_URL, private_key_pem=signing_key)
     settings = load_settings(demo.config)
-    opened = open_workspace(settings, clock=lambda: from_us(clock.now_us()), transport=httpx.WSGITransport(app=app))
+    opened = open_workspace(settings, clock=lambda: from_us(clock.now_us()), transport=in_process(app))
     with closing(opened) as workspace, _hurried():
         yield Watched(company, clock, workspace)
 
