@@ -113,6 +113,9 @@ def renew(world: World, deal: Deal, skip: frozenset[str] = frozenset()) -> None:
     contract = deal.contract
     assert contract is not None  # only what is signed is renewed
     crm_update(world, contract, AUTOMATION, EndDate=year_later(contract["EndDate"]), Renewal_Opportunity__c=None)
+    for subscription in deal.subscriptions.values():
+        if subscription.entitlement is not None and subscription.live:
+            crm_update(world, subscription.entitlement, AUTOMATION, EndDate=contract["EndDate"])
     hand_over(world, deal, skip)
     world.milestone("renewed", ("salesforce", "Contract", contract["Id"]), contract["Legal_Entity__c"])
 

@@ -16,6 +16,7 @@ from probes.sandbox.records import (
     erp_insert,
     erp_update,
     support_insert,
+    support_update,
 )
 from probes.sandbox.world import Customer, Row, World, run_all
 
@@ -199,6 +200,15 @@ def in_support(world: World, customer: Customer) -> None:
         "name": f"Contact {customer.account['AccountNumber']}", "email": f"it@{domain}", "external_id": None, "active": True,
         "organization_id": customer.organization["id"], "role": "end-user", "suspended": False,
     })  # fmt: skip
+
+
+def repoint(world: World, customer: Customer, account_id: str) -> None:
+    """Let billing and support name another account for a customer, as they do after a merge."""
+    for row in customer.stripe.values():
+        known = row["metadata"] | {"salesforce_account_id": account_id}
+        billing_update(world, row, "customer.updated", metadata=known)
+    if customer.organization is not None:
+        support_update(world, customer.organization, external_id=account_id)
 
 
 def change_attributes(world: World, customer: Customer, serial: str, **changes: Any) -> None:

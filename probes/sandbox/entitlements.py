@@ -22,7 +22,7 @@ def tier(subscription: Subscription) -> str:
 
 def state(subscription: Subscription) -> str:
     """Return the status the entitlement of a subscription should have."""
-    if not subscription.live or subscription.row["status"] in ("canceled", "unpaid"):
+    if not subscription.live or subscription.row["status"] == "canceled":
         return "Expired"
     return "Inactive" if subscription.row["pause_collection"] else "Active"
 

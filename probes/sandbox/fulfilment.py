@@ -1,7 +1,7 @@
 """What does the ERP do with an order once it is there? Shipment of hardware and the plan of its revenue."""
 
 from probes.sandbox.clock import SECOND_US
-from probes.sandbox.entities import CURRENCY_IDS, Entity, major
+from probes.sandbox.entities import Entity, major
 from probes.sandbox.randoms import heavy_us
 from probes.sandbox.records import ERP_CLERK, erp_insert, erp_update
 from probes.sandbox.world import Deal, Row, World
@@ -55,12 +55,24 @@ def ship(world: World, deal: Deal, entity: Entity, order: Row) -> Row | None:
 
 
 def plan_revenue(world: World, deal: Deal, entity: Entity, order: Row) -> Row | None:
-    """Create the revenue arrangement of an order and the plan over its term."""
-    if entity.code in deal.schedules or order["status"] == "C" or deal.net_minor(entity.code) == 0:
-        return deal.schedules.get(entity.code)
+    """Plan the revenue of a deal's order.
+
+    Returns: None when it is cancelled or worth nothing.
+    """
+    known = deal.schedules.get(entity.code)
+    if known is not None and known["createdfrom"] == order["id"]:
+        return known
+    if order["status"] == "C" or order["foreigntotal"] == 0:
+        return None
+    plan = plan_order(world, entity, order)
+    deal.schedules.setdefault(entity.code, plan)
+    return plan
+
+
+def plan_order(world: World, entity: Entity, order: Row) -> Row:
+    """Create the revenue arrangement of an order and the plan over its term, whoever wrote the order."""
     start, end = order.get("startdate") or order["trandate"], order.get("enddate")
-    net = order["foreigntotal"]
-    number = world.next_number("netsuite.RevArrng")
+    net, number = order["foreigntotal"], world.next_number("netsuite.RevArrng")
     arrangement = erp_insert(world, "transaction", {
         "type": "RevArrng", "status": "A", "tranid": f"RA{10_000 + number}", "externalid": None, "otherrefnum": None,
         "entity": order["entity"], "subsidiary": entity.subsidiary_id, "currency": order["currency"], "posting": "F",
@@ -69,10 +81,9 @@ def plan_revenue(world: World, deal: Deal, entity: Entity, order: Row) -> Row | 
     })  # fmt: skip
     plan = erp_insert(world, "revenueplan", {
         "recordnumber": f"RP{10_000 + number}", "externalid": None, "createdfrom": order["id"],
-        "revenuearrangement": arrangement["id"], "amount": net, "currency": CURRENCY_IDS[deal.currency],
+        "revenuearrangement": arrangement["id"], "amount": net, "currency": order["currency"],
         "subsidiary": entity.subsidiary_id, "revrecstartdate": start, "revrecenddate": end, "status": "NOTSTARTED",
     })  # fmt: skip
-    deal.schedules[entity.code] = plan
     world.milestone("revenue_planned", ("netsuite", "revenueplan", str(plan["id"])), entity.code)
     return plan
 

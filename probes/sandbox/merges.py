@@ -46,5 +46,11 @@ def live_a_day(world: World, entity: Entity, key: str) -> None:
                 "organization_fields": {"segment": customer.account["Segment__c"]}, "shared_tickets": False,
             })  # fmt: skip
         merge(world, customer, twin)
+        world.journal.repaired(known_twice.id, world.now_us)
 
+    known_twice = world.journal.write(
+        "suspected_duplicate", ("salesforce", "Account", twin.id), fault=None, money_minor=None, currency=None,
+        started_us=world.now_us, due_us=None, true_from_us=world.now_us, entity=entity.code, document=customer.id,
+        note="a sales person created it again; it will be merged",
+    )  # fmt: skip
     world.at(world.now_us + rng.randint(HOUR_US, 6 * HOUR_US), end)

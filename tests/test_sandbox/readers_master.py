@@ -62,12 +62,8 @@ def attribute_differs(p: Platforms, e: Entry) -> bool:
     differing |= {"terms" for c in billed if c["metadata"]["payment_terms"] != account["Payment_Terms__c"]}
     differing |= {"street" for c in billed if c["address"]["line1"] != account["BillingStreet"]}
     if e.fault == "M09":
-        (parent,) = (
-            p.sql(f"SELECT externalid, entityid FROM customer WHERE id = {booked['parent']}")
-            if "parent" in booked
-            else [{}]
-        )
-        return not (parent and account["ParentId"])
+        parents = p.sql(f"SELECT externalid FROM customer WHERE id = {booked['parent']}") if "parent" in booked else []
+        return [row["externalid"].strip()[:15] for row in parents] != [account["ParentId"][:15]]
     return bool(differing)
 
 

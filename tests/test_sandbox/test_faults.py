@@ -343,7 +343,7 @@ def test_what_must_stay_silent_is_counted_and_never_open(fault: str, company: Co
     company.advance_to(company.start_us + 40 * HOUR_US)
     assert len(of(company, fault)) >= before + 2
     assert company.journal.open_entries(fault) == []
-    assert [e for e in company.journal.open_entries() if e.fault is None] == []
+    assert {e.kind for e in company.journal.open_entries() if e.fault is None} <= {"suspected_duplicate"}
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """How does master data fail? Customers missing, doubled, stale, overwritten or dangling; each fault writes its truth."""
 
-from probes.sandbox import catalog, customers, merges, sales, truth
+from probes.sandbox import catalog, customers, fulfilment, merges, sales, truth
 from probes.sandbox.clock import HOUR_US
 from probes.sandbox.entities import BY_CODE, CURRENCY_IDS, Entity, major
 from probes.sandbox.failures.spec import Fault, Given, fault, variant_of
@@ -24,6 +24,7 @@ def doubled_in_erp(world: World, key: str, given: Given) -> None:
     twin = _typed_in(world, key, entity, first)
     order = _order_by_clerk(world, entity, twin, 4_200)
     twin_id = str(twin["id"])
+    world.after(1800, lambda: fulfilment.plan_order(world, entity, order))
 
     def mend() -> None:
         erp_update(world, "transaction", order, ERP_CLERK, status="C")
@@ -123,6 +124,7 @@ def orphan(world: World, key: str, given: Given) -> None:
     }  # fmt: skip
     row = _typed_in(world, key, entity, like)
     order = _order_by_clerk(world, entity, row, 9_900)
+    world.after(1800, lambda: fulfilment.plan_order(world, entity, order))
 
     def mend() -> None:
         erp_update(world, "transaction", order, ERP_CLERK, status="C")
@@ -242,25 +244,25 @@ def parent_differs(world: World, key: str, given: Given) -> None:
 
 
 def dangling(world: World, key: str, given: Given) -> None:
-    """M10: a trading account is merged away or deleted for good; its customer of the ERP points at nothing."""
+    """M10: a trading account is merged away or deleted for good; billing and support follow, the ERP points at nothing."""
     variant = variant_of(world, key, given, "merge", "delete")
     entity = entity_for(world, key, given)
     customer = fresh_customer(world, key, entity)
     settled_deal(world, key, {"entity": entity.code}, customer=customer)
-    winner = established(world, f"{key}/winner", entity)
     row = customer.netsuite[entity.code]
 
     def vanish() -> None:
+        follower = merges.double(world, f"{key}/follower", customer)
         if variant == "merge":
-            merges.merge(world, winner, customer)
-            changes: Row = {"externalid": f"{winner.id}-{row['id']}"}
+            merges.merge(world, follower, customer)
         else:
             gone = world.salesforce["Account"].pop(customer.id)
             world.salesforce["_deleted"][customer.id] = gone | {"IsDeleted": True, "kind": "Account"}
-            changes = {"isinactive": "T"}
+        customers.repoint(world, customer, follower.id)
         truth.wrong(
             world, "M10", "dangling", ("netsuite", "customer", str(row["id"])), f"points at {customer.id}, {variant}d away",
-            entity=entity.code, document=customer.id, mend=lambda: erp_update(world, "customer", row, ERP_CLERK, **changes),
+            entity=entity.code, document=customer.id,
+            mend=lambda: erp_update(world, "customer", row, externalid=follower.id),
         )  # fmt: skip
 
     world.at(world.now_us + HOUR_US, vanish)

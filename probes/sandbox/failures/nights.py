@@ -87,11 +87,21 @@ def _lose(world: World, night: Night, invoice: Invoice) -> None:
     net = int(invoice.row["total_excluding_tax"])
 
     def tell() -> None:
-        truth.wrong(
+        entry = truth.wrong(
             world, "B03", "control_total", _subject(night), f"one document less in {invoice.currency} than was sent",
             money=(net, invoice.currency), entity=night.entity.code, document=invoice.id,
-            mend=lambda: _reload(world, night, invoice.id, invoice.currency),
         )  # fmt: skip
+        name = batches.journal_key(night, batches.REVENUE, invoice.currency)
+        short = truth.wrong(
+            world, "B03", "amount_differs", ("netsuite", "Journal", name), "less than the day's invoices", cause=entry,
+            money=(net, invoice.currency), entity=night.entity.code, document=invoice.id,
+        )  # fmt: skip
+
+        def mend() -> None:
+            _reload(world, night, invoice.id, invoice.currency)
+            world.journal.repaired(short.id, world.now_us)
+
+        world.repairs[entry.id] = mend
 
     night.tells.append(tell)
 

@@ -1,6 +1,6 @@
 """How do orders fail to arrive as they should? Each fault creates its own victim and writes the truth about it."""
 
-from probes.sandbox import billing, contracts, orders, runtime, sales, truth
+from probes.sandbox import billing, contracts, fulfilment, orders, runtime, sales, truth
 from probes.sandbox.clock import HOUR_US, MINUTE_US, SECOND_US
 from probes.sandbox.entities import BY_CODE, Entity, major
 from probes.sandbox.failures.spec import Fault, Given, NotYetError, fault, variant_of
@@ -132,6 +132,7 @@ def order_by_hand(world: World, key: str, given: Given) -> None:
 
     def type_in() -> None:
         made.append(_keyed(world, deal, entity))
+        world.after(1800, lambda: fulfilment.plan_revenue(world, deal, entity, made[0]))
         world.journal.change(entry.id, document=str(made[0]["id"]), note=f"keyed by hand as order {made[0]['id']}")
 
     world.at(world.now_us + world.rng("by-hand", key).randint(10, 55) * MINUTE_US, type_in)
