@@ -28,9 +28,10 @@ T = TypeVar("T")
 SPARK_DAYS = 14
 
 
-def figures(console: Console, filters: sli.Filters, now_us: int) -> list[sli.Figure]:
-    """Return the figure of every SLI."""
-    return ask(console, ("figures", filters, now_us), lambda conn: sli.figures(conn, console.model, now_us, filters))
+def figures(console: Console, filters: sli.Filters, now_us: int, *, percentiles: bool = True) -> list[sli.Figure]:
+    """Return the figure of every SLI; without percentiles where nobody looks at them."""
+    key = ("figures", filters, now_us, percentiles)
+    return ask(console, key, lambda conn: sli.figures(conn, console.model, now_us, filters, percentiles=percentiles))
 
 
 HEADLINE = ("order_latency", "invoice_sync_success", "master_reconciliation")
@@ -132,9 +133,14 @@ def late(console: Console, filters: sli.Filters, now_us: int) -> list[risk.LateD
     return ask(console, ("late", filters, now_us), lambda conn: risk.late(conn, console.model, now_us, filters))
 
 
+def stuck(console: Console, filters: sli.Filters, now_us: int) -> risk.Risk:
+    """Return how many steps are late and lost, and the money behind them, each document once."""
+    return ask(console, ("stuck", filters, now_us), lambda conn: risk.risk(conn, console.model, now_us, filters))
+
+
 def at_risk(console: Console, filters: sli.Filters, now_us: int) -> Mapping[str, risk.Money]:
     """Return money at risk per currency, each document once."""
-    return ask(console, ("at_risk", filters, now_us), lambda conn: risk.at_risk(conn, console.model, now_us, filters))
+    return stuck(console, filters, now_us).money
 
 
 def flow_horizon(console: Console, flow: Flow, shown_us: int) -> int | None:

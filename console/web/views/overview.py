@@ -16,7 +16,7 @@ from console.web.pages import Page, path
 from console.web.widgets import count_of, empty, heading, number, state_badge, table
 from metrics.queries.changes import Outage, Turned, changes, outages
 from metrics.queries.platforms import StreamHealth, streams_health, unseen
-from metrics.risk import LateDocument, Money
+from metrics.risk import Money, Risk
 from probes.clock import DAY, HOUR
 
 PAGE = Page("Overview", "monitoring", 10)
@@ -28,21 +28,20 @@ _SPANS = {"1h": HOUR, "24h": DAY, "7d": 7 * DAY}
 
 def render(console: Console, view: View) -> None:
     """Show the page."""
-    found = figures.headline_first(figures.figures(console, view.filters, view.shown_us))
+    found = figures.headline_first(figures.figures(console, view.filters, view.shown_us, percentiles=False))
     horizons = [f.horizon_us for f in found if f.horizon_us is not None]
     heading("Is business flowing?", _summary(found), view, min(horizons, default=None))
     alerts = _firing(console, view)
-    late = figures.late(console, view.filters, view.shown_us)
-    sums = figures.at_risk(console, view.filters, view.shown_us)
+    stuck = figures.stuck(console, view.filters, view.shown_us)
     key = ("streams", view.shown_us, view.live)
     streams = ask(console, key, lambda conn: streams_health(conn, view.shown_us, past=not view.live))
     dark = unseen(streams)
-    _headline(view, found, alerts, sums, dark)
+    _headline(view, found, alerts, stuck.money, dark)
     _cards(console, view, found)
     _alerts(view, alerts)
     left, right = st.columns(2, gap="large")
     with left:
-        _at_risk(view, late, sums)
+        _at_risk(view, stuck)
     with right:
         _unseen(view, found, dark, any(s.last for s in streams))
     _changed(console, view)
@@ -135,9 +134,9 @@ def _why(figure: Any) -> str:
     return f"Good share {formats.percent(figure.ratio, 4)} against {formats.percent(figure.objective, 4)}."
 
 
-def _at_risk(view: View, late: Sequence[LateDocument], sums: Mapping[str, Money]) -> None:
+def _at_risk(view: View, stuck: Risk) -> None:
     st.subheader("Money at risk", anchor=False)
-    if not late:
+    if not stuck.late_count + stuck.lost_count:
         empty("No document is late or lost.")
         return
     rows = [
@@ -148,11 +147,11 @@ def _at_risk(view: View, late: Sequence[LateDocument], sums: Mapping[str, Money]
             "Documents": m.documents,
             "currency": currency,
         }
-        for currency, m in sorted(sums.items())
+        for currency, m in sorted(stuck.money.items())
     ]
-    if unpriced := {(d.platform, d.kind, d.external_id) for d in late if d.money_minor is None or d.currency is None}:
+    if stuck.unpriced_count:
         nothing = {"Late": formats.NONE, "Lost": formats.NONE, "currency": "none"}
-        rows.append({"Currency": "no amount", "Documents": len(unpriced), **nothing})
+        rows.append({"Currency": "no amount", "Documents": stuck.unpriced_count, **nothing})
     table(
         rows,
         key="at-risk",
@@ -161,17 +160,20 @@ def _at_risk(view: View, late: Sequence[LateDocument], sums: Mapping[str, Money]
         numbers=("Documents",),
         opens=lambda r: (path("late"), view.link(currency=r["currency"])),
     )
-    lost = sum(d.lost for d in late)
     with st.container(horizontal=True, gap="small"):
         count_of(
-            len(late) - lost,
+            stuck.late_count,
             "late",
             path("late"),
             view.link(lost="no"),
             "Overdue, and may still arrive or has come too late.",
         )
         count_of(
-            lost, "lost", path("late"), view.link(lost="yes"), "Overdue, and proven absent from where it should be."
+            stuck.lost_count,
+            "lost",
+            path("late"),
+            view.link(lost="yes"),
+            "Overdue, and proven absent from where it should be.",
         )
 
 
