@@ -2,7 +2,8 @@
 
 A scrape is what `/metrics` does until its answer is written: it gets the exposition made after the scrape before. The limit is
 prometheus-client rendering as many series that stand ready in memory. What is made beside the scrapes is measured too, from the
-store, nothing kept: it grows neither, and is told beside the fifteen seconds within which no figure is made twice.
+store, nothing kept: it grows with the events of the windows and with what is stuck, and is told beside the fifteen seconds within
+which no figure is made twice.
 """
 
 from __future__ import annotations
