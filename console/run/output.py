@@ -18,6 +18,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
+from rich.measure import Measurement
 from rich.table import Table
 
 from console.web.formats import csv_cell, duration, money, plain
@@ -25,6 +26,8 @@ from probes.clock import iso
 
 Item = dict[str, Any]
 PIPE_WIDTH = 320
+FEW = 4
+"""So many columns wrap well at any width."""
 _INSTANT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?Z")
 
 
@@ -151,6 +154,19 @@ def _percent(value: Fraction) -> str:
     return f"{cut // 100}.{cut % 100:02d} %"
 
 
+def _blocks(console: Console, answer: Answer) -> None:
+    """Write each row as lines of its own, as psql does with a row wider than the terminal: no word is cut in two."""
+    for item in answer.items:
+        block = Table(box=None, show_header=False, pad_edge=False)
+        block.add_column(style="bold", no_wrap=True)
+        block.add_column(overflow="fold")
+        for column in answer.columns:
+            if item.get(column.key) not in (None, []):
+                block.add_row(escape(column.title), escape(cell(item.get(column.key))))
+        console.print(block)
+        console.print()
+
+
 def _table(answer: Answer) -> None:
     # A pipe has no width: lines stay whole there, and a pager or `cut` decides.
     console = Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
@@ -162,7 +178,13 @@ def _table(answer: Answer) -> None:
             table.add_column(column.title, justify="right" if column.right else "left", overflow="fold")
         for item in answer.items:
             table.add_row(*(escape(cell(item.get(column.key))) for column in answer.columns))
-        console.print(table)
+        if (
+            len(answer.columns) > FEW
+            and Measurement.get(console, console.options.update(max_width=10_000), table).maximum > console.width
+        ):
+            _blocks(console, answer)
+        else:
+            console.print(table)
     for note in answer.notes:
         console.print(escape(note), style="dim")
     if answer.next:

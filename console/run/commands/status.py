@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from alerts.queries import open_alerts
+from console.web.formats import plural
 from metrics.queries.platforms import PlatformHealth, platforms
 from metrics.risk import at_risk
 from metrics.sli import figures
@@ -60,7 +61,7 @@ def _money(question: Question, conn: Connection) -> list[Item]:
             currency,
             "late or lost",
             f"{amounts({currency: m.late_minor})[0]['text']} late, {amounts({currency: m.lost_minor})[0]['text']} lost,"
-            f" {m.documents} documents",
+            f" {plural(m.documents, 'document')}",
             False,
         )
         for currency, m in sorted(found.items())
@@ -73,7 +74,7 @@ def _alerts(conn: Connection, at_us: int | None) -> list[Item]:
             "alert",
             a.title,
             a.state,
-            f"{a.severity}, {a.document_count} documents",
+            f"{a.severity}, {plural(a.document_count, 'document')}",
             a.state in ("firing", "acknowledged"),
         )
         for a in open_alerts(conn, at_us)
