@@ -26,6 +26,7 @@ from apscheduler.triggers.interval import IntervalTrigger
 from sqlalchemy import select
 
 from metrics.confirm import confirm
+from metrics.identity.suggestions import refresh_where_trained
 from metrics.polling import due
 from metrics.tables import StreamRow, table
 from probes.clock import DAY, SECOND, from_us, monotonic
@@ -40,8 +41,9 @@ from .workspace import Workspace
 
 log = logging.getLogger("tieout.scheduler")
 PULSE_US = 5 * SECOND
-SETTLE, CONFIRM = "settle", "confirm"
+SETTLE, CONFIRM, SUGGEST = "settle", "confirm", "suggest"
 CONFIRM_SECONDS = 60
+SUGGEST_SECONDS = 600
 
 
 @dataclass(slots=True)
@@ -78,7 +80,7 @@ def start_jobs(workspace: Workspace, holder: str) -> Jobs:
     lanes = {f"lane:{name}": Lane(1) for name in workspace.platforms}
     scheduler = BackgroundScheduler(
         timezone="UTC",
-        executors={"default": Lane(1), SETTLE: Lane(1), CONFIRM: Lane(1), **lanes},
+        executors={"default": Lane(1), SETTLE: Lane(1), CONFIRM: Lane(1), SUGGEST: Lane(1), **lanes},
         # A late run is run late, never dropped; several late runs of one probe are one; no probe overlaps itself.
         job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
     )
@@ -88,6 +90,7 @@ def start_jobs(workspace: Workspace, holder: str) -> Jobs:
     every = workspace.settings.scheduler.settle / SECOND
     scheduler.add_job(_settle, "interval", seconds=every, args=[jobs], id="settle-tick", executor=SETTLE)
     scheduler.add_job(_confirm, "interval", seconds=CONFIRM_SECONDS, args=[jobs], id="confirm-tick", executor=CONFIRM)
+    scheduler.add_job(_suggest, "interval", seconds=SUGGEST_SECONDS, args=[jobs], id="suggest-tick", executor=SUGGEST)
     scheduler.add_job(_pulse, "interval", seconds=PULSE_US / SECOND, args=[jobs], id="pulse", next_run_time=_now(jobs))
     scheduler.add_job(_prune, "interval", seconds=DAY / SECOND, args=[jobs], id="prune")
     for part in ("judge", "alerts", "deliver"):
@@ -179,6 +182,17 @@ def _confirm(jobs: Jobs) -> None:
         return
     if asked and not jobs.stopping.is_set():
         _soon(jobs, _settle, SETTLE)
+
+
+def _suggest(jobs: Jobs) -> None:
+    """Look for customers that may be one among what changed, on its own thread: comparing takes its time."""
+    if jobs.stopping.is_set():
+        return
+    w = jobs.workspace
+    try:
+        isolated(w, "suggest", lambda: refresh_where_trained(w.store, w.model))
+    except LeaseLostError as error:
+        log.warning("%s: nothing more is written", error)
 
 
 def _start_extra(jobs: Jobs) -> None:

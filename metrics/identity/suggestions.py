@@ -107,6 +107,15 @@ def refresh(store: Store, model: Model, *, progress: Progress | None = None) -> 
             progress("suggestions", done.records, done.records + (CHUNK if left else 0))
 
 
+def refresh_where_trained(store: Store, model: Model) -> Refreshed:
+    """Look again for the suggestions of what changed; nothing happens while no model fits the configuration."""
+    with store.read() as conn:
+        used = in_force(conn)
+        due = conn.execute(select(DUE.c.record_id).limit(1)).first()
+    fits = used is not None and used.trained.compares == model.identity.suggest.compares
+    return refresh(store, model) if fits and due is not None else Refreshed()
+
+
 def _again(conn: Connection, settings: IdentitySettings, used: InForce, due: Sequence[int]) -> int:
     """Replace the suggestions of these records, and of those whose blocks became too common or no longer are, as well."""
     shifted = _place(conn, settings, due)

@@ -72,7 +72,8 @@ def train(suggest: Suggesting, rows: Mapping[int, Values]) -> Trained:
     linker.training.estimate_u_using_random_sampling(
         max_pairs=RANDOM_PAIRS, seed=SEED, min_count_per_level=None, num_chunks=1
     )
-    for rule in _rules(suggest) if alike else ():
+    usable = [rule for rule in _rules(suggest) if _pairs(api, listed, [rule]) >= EXPECTED_PAIRS] if alike else []
+    for rule in usable:
         linker.training.estimate_parameters_using_expectation_maximisation(
             rule, fix_probability_two_random_records_match=True, max_pairs=RANDOM_PAIRS
         )
@@ -113,17 +114,25 @@ def _linker(api: DuckDBAPI, listed: pa.Table, settings: Mapping[str, Any]) -> Li
 
 def _alike(api: DuckDBAPI, suggest: Suggesting, listed: pa.Table) -> int:
     """Count the pairs that share two blocks of different fields: most of them are true matches."""
-    api.duckdb_con.register("listed", listed)
-    numbered = [(n, _condition(block), {f for f, _ in block.parts}) for n, block in enumerate(suggest.blocks)]
-    twice = [
-        f"({one}) AND ({two})"
-        for n, one, fields in numbered
-        for m, two, others in numbered
-        if n < m and not fields & others
-    ]
-    if not twice:
+    blocks_ = [(number, _condition(block), {f for f, _ in block.parts}) for number, block in enumerate(suggest.blocks)]
+    return _pairs(
+        api,
+        listed,
+        [
+            f"({one}) AND ({two})"
+            for n, one, fields in blocks_
+            for m, two, others in blocks_
+            if n < m and not fields & others
+        ],
+    )
+
+
+def _pairs(api: DuckDBAPI, listed: pa.Table, rules: Sequence[str]) -> int:
+    """Count the pairs that fulfil any of these rules."""
+    if not rules:
         return 0
-    parts = [f"SELECT l.id AS a, r.id AS b FROM listed l JOIN listed r ON {rule} AND l.id < r.id" for rule in twice]  # noqa: S608
+    api.duckdb_con.register("listed", listed)
+    parts = [f"SELECT l.id AS a, r.id AS b FROM listed l JOIN listed r ON {rule} AND l.id < r.id" for rule in rules]  # noqa: S608
     counted = api.duckdb_con.execute(f"SELECT COUNT(*) FROM ({' UNION '.join(parts)})").fetchall()  # noqa: S608
     api.duckdb_con.unregister("listed")
     return int(counted[0][0])

@@ -71,6 +71,8 @@ def stage(store: Store, scenario: Scenario) -> World:
         world.land(platform, [Record(kind=kind, id="earlier", created_us=T0 - 90 * DAY, entity=entity)], T0 - 90 * DAY)
     for platform, record, seen in sorted(scenario.documents, key=lambda d: d[2]):
         world.land(platform, [record], seen)
+    for kind, one, ident, other, ident_there, at in _listed(told, "settled"):
+        world.settle(kind, (one, "customer", ident), (other, "customer", ident_there), instant(at))  # type: ignore[arg-type]
     for document, at, *blind in _listed(told, "asked"):
         platform, kind = told["asks"].split()
         world.ask(platform, kind, ("crm", "opportunity", document), flow, instant(at), control=not blind)

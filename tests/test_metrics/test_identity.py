@@ -11,7 +11,7 @@ import pytest
 
 from metrics.identity.hanging import hanging
 from metrics.identity.stewards import Decision, DecisionError, decide
-from metrics.identity.suggestions import refresh, train_and_keep
+from metrics.identity.suggestions import refresh, refresh_where_trained, train_and_keep
 from metrics.identity.training import Trained, TrainingError
 from metrics.keys import record_id
 from metrics.queries import identity as query
@@ -258,6 +258,16 @@ def test_a_model_trained_for_other_fields_is_not_used(trained: World) -> None:
     other = model_of(identity={"suggest": {"compare": [{"field": "name"}, {"field": "city"}]}})
     with pytest.raises(TrainingError, match="other fields"):
         refresh(trained.store, other)
+
+
+def test_the_scheduler_looks_again_only_where_a_model_fits_and_something_changed(trained: World, store: Store) -> None:
+    assert refresh_where_trained(store, company(store).model).records == 0, "no model"
+    assert refresh_where_trained(trained.store, trained.model).records == 0, "nothing changed"
+    platform, changed = customer("billing", "b3", name="Kupfer Pharma", at=T0 + HOUR)
+    trained.land(platform, [changed], T0 + HOUR)
+    other = model_of(identity={"suggest": {"compare": [{"field": "name"}, {"field": "city"}]}})
+    assert refresh_where_trained(trained.store, other).records == 0, "a model for other fields"
+    assert refresh_where_trained(trained.store, trained.model).records == 1
 
 
 def test_only_what_changed_is_looked_at_again_and_the_outcome_is_that_of_looking_at_all(trained: World) -> None:
