@@ -24,6 +24,10 @@ CATEGORIES: Final[tuple[Category, ...]] = get_args(Category)
 
 _Rules = tuple[tuple[Category, re.Pattern[str]], ...]
 _STATUS = re.compile(r"(?<![\w.:/-])([1-5]\d\d)(?![\w.:/-])")
+_AGAIN = re.compile(
+    r"next (try|attempt|retry)|will (be )?(retry|retried|tried again)|retry(ing)? (in|at|after|scheduled)",
+    re.IGNORECASE,
+)
 _VOLATILE: Final = (
     re.compile(r"\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?"),
     re.compile(r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b", re.IGNORECASE),
@@ -60,6 +64,11 @@ def _rules() -> _Rules:
     """Return the categories in the order in which they are tried, each with what its messages say."""
     known = yaml.safe_load(resources.files(__package__).joinpath("causes.yaml").read_text("utf-8"))
     return tuple((category, re.compile("|".join(words), re.IGNORECASE)) for category, words in known.items())
+
+
+def tries_again(message: str) -> bool:
+    """Return whether a message announces a next try: until that was due, nobody needs to do anything."""
+    return _AGAIN.search(message) is not None
 
 
 @lru_cache(maxsize=4096)

@@ -13,7 +13,9 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, TextClause, bindparam, delete, text
 
-from .causes import classify, fingerprint
+from probes.clock import FOREVER, HOUR
+
+from .causes import classify, fingerprint, tries_again
 from .definitions import Model
 from .head_tables import STUCK_AFTER_US, troubled
 from .keys import key_id
@@ -29,7 +31,10 @@ _CHUNK = 500
 
 
 class _Seen(NamedTuple):
-    """One dead letter or run: what it says, when it began and ended, and whether it is out of the way."""
+    """One dead letter or run: what it says, since when it is a trouble, and since when it is out of the way.
+
+    `looked_us`: how far was looked; what becomes a trouble only later is none yet.
+    """
 
     id: int
     stream_id: int
@@ -40,6 +45,7 @@ class _Seen(NamedTuple):
     since_us: int
     last_us: int
     gone_us: int | None
+    looked_us: int
 
 
 class _Stand(NamedTuple):
@@ -85,54 +91,59 @@ _FACTS = text(
     "SELECT (SELECT COALESCE(SUM(seen_count), 0) FROM quarantine) * 1000000000 + (SELECT COALESCE(SUM(r.version_count), 0)"
     f" FROM stream p CROSS JOIN record r WHERE r.stream_id = p.id AND {troubled('r.')})"
 )
-_HUNG = text(
-    "SELECT COUNT(*) FROM stream p CROSS JOIN record r WHERE r.stream_id = p.id"
-    f" AND {troubled('r.')} AND r.state = 'open'"
-    f" AND COALESCE(r.created_us, r.first_observed_us) + {STUCK_AFTER_US} <= p.watermark_us"
-    " AND NOT EXISTS (SELECT 1 FROM exceptions e WHERE e.subject_id = r.id AND e.kind = 'stuck_run')"
-)
-_KEPT = text("SELECT value FROM counter WHERE name = 'exceptions'")
+_KEPT = text("SELECT value, at_us FROM counter WHERE name = 'exceptions'")
 _KEEP = text(
-    "INSERT INTO counter (name, value, at_us) VALUES ('exceptions', :facts, 0) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+    "INSERT INTO counter (name, value, at_us) VALUES ('exceptions', :facts, :due)"
+    " ON CONFLICT (name) DO UPDATE SET value = excluded.value, at_us = excluded.at_us"
 )
+_SEEN_UP_TO = text("SELECT MAX(watermark_us) FROM stream")
 _REFUSED = text("SELECT stream_id, digest, first_us, last_us, seen_count, reason, message FROM quarantine")
 
 
 def exceptions_lag(conn: Connection) -> bool:
-    """Return whether troubles came, or a run has come to hang, since the exceptions were last derived."""
-    if conn.execute(_KEPT).scalar() != conn.execute(_FACTS).scalar_one():
+    """Return whether troubles came, or one was waited for long enough, since the exceptions were last derived."""
+    kept = conn.execute(_KEPT).one_or_none()
+    if kept is None or kept.value != conn.execute(_FACTS).scalar_one():
         return True
-    return bool(conn.execute(_HUNG).scalar_one())
+    return bool(kept.at_us <= (conn.execute(_SEEN_UP_TO).scalar() or 0))
 
 
 def derive_exceptions(conn: Connection, model: Model) -> int:
     """Replace the exceptions by what facts and verdicts say. Returns how many there are."""
-    chains = _chains(conn, [seen for row in conn.execute(_TROUBLES) if (seen := _seen(row)) is not None])
+    seen = [_seen(row) for row in conn.execute(_TROUBLES)]
+    chains = _chains(conn, [one for one in seen if one.since_us <= one.looked_us])
+    due_us = min((one.since_us for one in seen if one.since_us > one.looked_us), default=FOREVER)
     stands = _stands(conn, model, {c.document for c in chains if c.document is not None})
     rows = [_row(chain, stands) for chain in chains]
     rows += [_refused(q) for q in conn.execute(_REFUSED)]
-    conn.execute(_KEEP, {"facts": conn.execute(_FACTS).scalar_one()})
+    conn.execute(_KEEP, {"facts": conn.execute(_FACTS).scalar_one(), "due": due_us})
     conn.execute(delete(EXCEPTIONS))
     bulk_insert(conn, EXCEPTIONS, sorted(rows, key=lambda row: row[:2]), _COLUMNS)
     return len(rows)
 
 
-def _seen(r: Any) -> _Seen | None:
-    """Return what a record tells of trouble; None while a run is still within its time."""
+def _seen(r: Any) -> _Seen:
+    """Return what a record tells of trouble, and from when on it is one: a run may go on, or try again, for a while."""
+    looked_us = r.watermark_us or 0
     if r.kind == "message":
         cause = r.status or "rejected"
         told = r.name or f"message {r.external_id} was dead-lettered ({cause})"
-        return _Seen(r.id, r.stream_id, "dead_letter", cause, told, _deaths(r), r.begun_us, r.ended_us, r.deleted_us)
-    cause = r.status or "failed"
+        return _Seen(
+            r.id, r.stream_id, "dead_letter", cause, told, _deaths(r), r.begun_us, r.ended_us, r.deleted_us, FOREVER
+        )
     if r.state == "failed":
         told = r.name or f"run {r.external_id} failed"
-        return _Seen(r.id, r.stream_id, "failed_run", cause, told, 1, r.ended_us, r.ended_us, None)
+        again = tries_again(told)
+        since_us = r.ended_us + (STUCK_AFTER_US if again else 0)
+        last_us = max(since_us, r.ended_us)
+        return _Seen(r.id, r.stream_id, "failed_run", r.status or "failed", told, 1, since_us, last_us, None, looked_us)
     hung_us = r.begun_us + STUCK_AFTER_US
-    if r.state == "open" and (r.watermark_us is None or hung_us > r.watermark_us):
-        return None
-    told = f"run {r.external_id} was still going after {STUCK_AFTER_US // 3_600_000_000} h"
+    told = f"run {r.external_id} was still going after {STUCK_AFTER_US // HOUR} h"
     gone_us = None if r.state == "open" else r.ended_us
-    return _Seen(r.id, r.stream_id, "stuck_run", "hung", told, 1, hung_us, max(hung_us, r.ended_us), gone_us)
+    return _Seen(
+        r.id, r.stream_id, "stuck_run", "hung", told, 1, hung_us, max(hung_us, r.ended_us), gone_us,
+        looked_us if gone_us is None else FOREVER,
+    )  # fmt: skip
 
 
 def _deaths(r: Any) -> int:
@@ -154,7 +165,12 @@ def _chains(conn: Connection, seen: list[_Seen]) -> list[_Chain]:
     groups: dict[int, list[_Seen]] = defaultdict(list)
     for one in seen:
         groups[_first(one.id, earlier, by_id)].append(one)
-    return [_chain(sorted(tries, key=lambda t: (t.since_us, t.id)), about, well) for _, tries in sorted(groups.items())]
+    chains = [
+        _chain(sorted(tries, key=lambda t: (t.since_us, t.id)), about, well) for _, tries in sorted(groups.items())
+    ]
+    return [
+        c for c in chains if c.gone_us is None or c.gone_us > c.tries[0].since_us
+    ]  # others went well before they counted
 
 
 def _first(rid: int, earlier: Mapping[int, int], known: Mapping[int, _Seen]) -> int:

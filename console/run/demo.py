@@ -34,6 +34,7 @@ SECRETS = {
     "stripe": "rk_live_sandbox_stripe",
     "zendesk": "sandbox-zendesk-token",
     "rabbitmq": "sandbox-rabbitmq",
+    "n8n": "sandbox-n8n-key",
 }
 # What the sandbox writes once it serves. Its address would not tell: another demo's sandbox may answer there.
 SANDBOX_READY = "sandbox ready"

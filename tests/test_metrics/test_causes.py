@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metrics.causes import CATEGORIES, LONGEST, classify, fingerprint, template
+from metrics.causes import CATEGORIES, LONGEST, classify, fingerprint, template, tries_again
 
 MESSAGES = {
     "permission": ["403 Forbidden", "INVALID_SESSION_ID: Session expired", "insufficient privileges on object"],
@@ -77,3 +77,9 @@ def test_any_message_has_a_short_template_that_is_its_own(message: str) -> None:
     assert len(found) <= LONGEST
     assert template(found) == found or len(found) == LONGEST
     assert classify(message) in CATEGORIES
+
+
+def test_a_next_try_is_recognised_where_it_is_announced() -> None:
+    assert tries_again("timeout while writing, next try at a later flush")
+    assert tries_again("429, retrying in 30 s")
+    assert not tries_again("500 internal error of the node NetSuite")

@@ -129,6 +129,25 @@ def test_a_retry_that_says_it_went_well_ends_nothing_while_the_target_shows_noth
     assert clean(world)
 
 
+def test_a_failure_that_announces_a_next_try_is_none_until_that_was_due(world: World) -> None:
+    told = "timeout while writing, next try at a later flush"
+    world.see("erp", "workflow_run", watermark_us=T0 + STUCK_AFTER_US - 1)
+    again = run(
+        "4",
+        "succeeded",
+        T0 + HOUR // 2,
+        T0 + HOUR // 2,
+        None,
+        Reference("replaces", key("erp", "workflow_run", "id", "3")),
+    )
+    world.land("erp", [run("1", "failed", T0, T0, told), run("3", "failed", T0, T0, told), again], T0 + HOUR)
+    assert queue(world) == []
+    world.see("erp", "workflow_run", watermark_us=T0 + STUCK_AFTER_US)
+    (one,) = queue(world)
+    assert (one.subject_id, one.since_us) == (record_id("erp", "workflow_run", "1"), T0 + STUCK_AFTER_US)
+    assert clean(world)
+
+
 def test_a_failure_ends_when_the_target_shows_the_effect_whoever_brought_it_about(world: World) -> None:
     won(world, T0)
     world.land("erp", [run("1", "failed", T0, T0 + MINUTE, "503", *about())], T0 + HOUR)
