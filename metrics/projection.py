@@ -5,7 +5,7 @@ Pure: the same versions in any order give the same rows, so a head can always be
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -72,7 +72,7 @@ def project(rid: int, stream_id: int, platform: str, versions: Sequence[Version]
     )  # fmt: skip
     return Head(
         row,
-        list(_milestones(rid, ordered)),
+        _milestones(rid, ordered),
         _references(rid, r, group),
         [(key_id(k), rid, k) for k in dict.fromkeys(r.keys)],
     )
@@ -96,37 +96,27 @@ def _references(rid: int, record: Record, group: Grouper | None) -> list[tuple[A
     return list(rows.values())
 
 
-def _milestones(rid: int, ordered: Sequence[Version]) -> Iterable[tuple[Any, ...]]:
-    last = ordered[-1].record
-    for name, (earliest, latest) in last.milestones.items():
-        yield rid, name, 1, earliest, latest
-    yield from _state_changes(rid, ordered)
-    yield from _revisions(rid, ordered)
-
-
-def _state_changes(rid: int, ordered: Sequence[Version]) -> Iterable[tuple[Any, ...]]:
-    """Yield each entry into a state as seen: after the version before (or creation), by the stamp or the observation."""
-    seen: dict[str, int] = {}
-    before: Version | None = None
-    for version in ordered:
-        state = version.record.state
-        if state is not None and (before is None or before.record.state != state):
-            seen[state] = seen.get(state, 0) + 1
-            yield rid, f"state:{state}", seen[state], *_between(before, version)
-        before = version
-
-
-def _revisions(rid: int, ordered: Sequence[Version]) -> Iterable[tuple[Any, ...]]:
-    """Yield when each revision after the first was first shown."""
+def _milestones(rid: int, ordered: Sequence[Version]) -> list[tuple[Any, ...]]:
+    """Return what the newest version dates, each entry into a state as seen, and when each revision after the first was shown."""
+    rows = [(rid, name, 1, earliest, latest) for name, (earliest, latest) in ordered[-1].record.milestones.items()]
+    entries: dict[str, int] = {}
     shown, before = 1, None
     for version in ordered:
-        revision = version.record.revision or 1
-        for number in range(shown + 1, revision + 1):
-            yield rid, "revision", number, *_between(before, version)
-        shown, before = max(shown, revision), version
+        state, revision = version.record.state, version.record.revision or 1
+        entered = state is not None and (before is None or before.record.state != state)
+        if entered or revision > shown:
+            since = _between(before, version)
+            if state is not None and entered:
+                entries[state] = entries.get(state, 0) + 1
+                rows.append((rid, f"state:{state}", entries[state], *since))
+            rows += [(rid, "revision", number, *since) for number in range(shown + 1, revision + 1)]
+            shown = max(shown, revision)
+        before = version
+    return rows
 
 
 def _between(before: Version | None, version: Version) -> tuple[int, int]:
+    """Return within what a change took place that `version` shows first: after the version before (or creation), by its stamp."""
     record = version.record
     latest = record.changed_us if record.changed_us is not None else version.observed_us
     if before is not None:
