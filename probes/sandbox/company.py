@@ -7,7 +7,20 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from probes.sandbox import batches, catalog, customers, files, leads, merges, opening, orders, reference, sales, support
+from probes.sandbox import (
+    batches,
+    catalog,
+    customers,
+    files,
+    leads,
+    merges,
+    opening,
+    orders,
+    reference,
+    sales,
+    subscriptions,
+    support,
+)
 from probes.sandbox.clock import DAY_US, SECOND_US, local_us, to_us
 from probes.sandbox.entities import ENTITIES, Entity, major
 from probes.sandbox.journal import Journal
@@ -15,7 +28,7 @@ from probes.sandbox.randoms import office_moment_us
 from probes.sandbox.records import ERP_CLERK, erp_delete, erp_insert
 from probes.sandbox.world import Row, World
 
-_FROM_LEADS = 0.25
+_FROM_LEADS, _PAUSES_A_DAY = 0.25, 1
 _DEALS_A_DAY, _ACCOUNTS_A_DAY, _TICKETS_A_DAY, _CHANGES_A_DAY = 36, 8, 24, 3
 _WEEKEND = 0.12
 _PLATFORMS = ("salesforce", "stripe", "netsuite", "zendesk", "n8n")
@@ -115,6 +128,8 @@ def _plan_entity_day(world: World, entity: Entity, day: date) -> None:
         world.at(when, lambda k=f"{entity.code}/{day}/{number}": _change_account(world, entity, k))  # type: ignore[misc]
     for when in moments(1):
         world.at(when, lambda: _quote(world, entity))
+    for when in moments(_PAUSES_A_DAY):
+        world.at(when, lambda: _pause_one(world, entity))
 
 
 def _new_account(world: World, entity: Entity, key: str) -> None:
@@ -142,6 +157,21 @@ def _new_deal(world: World, entity: Entity, key: str) -> None:
         lead = leads.nurture(world, key, entity, lambda: leads.convert(world, lead, customer, begin()))
     else:
         begin()
+
+
+def _pause_one(world: World, entity: Entity) -> None:
+    """Let a customer pause a subscription for some days."""
+    rng = world.rng("pause", entity.code, world.now_us)
+    live = [
+        s
+        for d in world.deals.values()
+        for s in d.subscriptions.values()
+        if s.entity is entity and s.live and not s.plan
+    ]
+    if live:
+        subscription = rng.choice(live)
+        subscriptions.pause(world, subscription)
+        world.after(rng.uniform(3, 20) * 86_400, lambda: subscriptions.resume(world, subscription))
 
 
 def _new_ticket(world: World, entity: Entity, key: str) -> None:

@@ -3,7 +3,7 @@
 from probes.sandbox import customers
 from probes.sandbox.clock import HOUR_US
 from probes.sandbox.entities import Entity
-from probes.sandbox.records import SALES_USERS, crm_update, support_insert
+from probes.sandbox.records import SALES_USERS, crm_update, support_insert, support_update
 from probes.sandbox.world import Customer, World
 
 
@@ -45,6 +45,8 @@ def live_a_day(world: World, entity: Entity, key: str) -> None:
                 "name": name, "external_id": twin.id, "domain_names": [], "deleted_at": None, "tags": [],
                 "organization_fields": {"segment": customer.account["Segment__c"]}, "shared_tickets": False,
             })  # fmt: skip
+        elif rng.random() < 0.3:
+            support_update(world, customer.organization, external_id=twin.id)  # and keeps the former id
         merge(world, customer, twin)
         world.journal.repaired(known_twice.id, world.now_us)
 

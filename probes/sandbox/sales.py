@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
-from probes.sandbox import billing, contracts, orders, quotes
+from probes.sandbox import contracts, orders, quotes, subscriptions
 from probes.sandbox.catalog import PRODUCTS, monthly_minor
 from probes.sandbox.clock import DAY_US, HOUR_US, MINUTE_US
 from probes.sandbox.entities import BY_CODE, ENTITIES, major
@@ -122,13 +122,13 @@ def win(world: World, deal: Deal, later: bool = True, actor: str | None = None, 
     world.milestone("deal_won", ("salesforce", "Opportunity", deal.id), deal.customer.entity.code)
     if _is_sold(deal):
         quotes.accept(world, deal)
-        contracts.sign(world, deal, lambda: billing.cancel_subscriptions(world, deal))
+        contracts.sign(world, deal, lambda: subscriptions.cancel_all(world, deal))
     orders.hand_over(world, deal)
     first = row["Revision__c"] == 1
     if first and later and world.in_history():
         _plan_later(world, deal)
     if not row["Is_Test__c"] and "unbilled" not in deal.plan:
-        billing.activate_soon(world, deal)
+        subscriptions.activate_soon(world, deal)
 
 
 def lose(world: World, deal: Deal) -> None:
@@ -161,7 +161,7 @@ def amend(world: World, deal: Deal, handed_over: bool = True) -> int:
     world.milestone("deal_amended", ("salesforce", "Opportunity", deal.id), deal.customer.entity.code)
     if handed_over:
         orders.hand_over(world, deal)
-    billing.change_items_soon(world, deal)
+    subscriptions.change_items_soon(world, deal)
     return deal.net_minor() - before
 
 
@@ -194,7 +194,7 @@ def cancel(world: World, deal: Deal) -> None:
         "N06", "withdrawn_everywhere", subject, "won, then withdrawn before its deadline", deal.customer.entity.code
     )
     orders.withdraw(world, deal)
-    billing.cancel_subscriptions(world, deal)
+    subscriptions.cancel_all(world, deal)
 
 
 def unwin(world: World, deal: Deal) -> None:

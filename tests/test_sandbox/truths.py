@@ -15,9 +15,12 @@ def clean(text: str | None) -> str:
 
 
 def account_names(world: World) -> dict[str, str]:
-    """Map every careless spelling of an account id, without its spaces, to the id: 15 characters, or 18 in any case."""
-    ids = list(world.salesforce["Account"])
-    return {row_id[:15]: row_id for row_id in ids} | {row_id.upper(): row_id for row_id in ids}
+    """Map every careless spelling of an account id, without its spaces, to the id: 15 characters, or 18 in any case.
+
+    The id of an account that was merged away is a former id of the one it was merged into.
+    """
+    ids = {row_id: row["MasterRecordId"] or row_id for row_id, row in world.salesforce["Account"].items()}
+    return {row_id[:15]: now for row_id, now in ids.items()} | {row_id.upper(): now for row_id, now in ids.items()}
 
 
 def account_of(names: dict[str, str], text: str | None) -> str | None:

@@ -24,6 +24,11 @@ def late_leads(world: World) -> Iterator[str]:
 def late_entitlements(world: World) -> Iterator[str]:
     """Yield every live subscription without entitlement after an hour, and every ended one still entitled after a day."""
     granted = {clean(row["Stripe_Subscription__c"]).lower(): row for row in world.salesforce["Entitlement"].values()}
+    changed_us = {
+        event["data"]["object"]["id"]: event["created"] * SECOND_US
+        for event in world.stripe["event"].values()
+        if event["type"].startswith("customer.subscription.")
+    }
     for row in world.stripe["subscription"].values():
         entitlement = granted.get(row["id"].lower())
         if entitlement is None:
@@ -32,8 +37,10 @@ def late_entitlements(world: World) -> Iterator[str]:
         elif row["status"] == "canceled":
             if row["ended_at"] * SECOND_US + DAY_US <= world.now_us and entitlement["Status"] == "Active":
                 yield f"{row['id']} ended, still entitled"
-        elif row["status"] == "active" and entitlement["Status"] != "Active" and row["pause_collection"] is None:
-            yield f"{row['id']} lives, not entitled"
+        elif changed_us.get(row["id"], 0) + DAY_US <= world.now_us:
+            want = "Inactive" if row["pause_collection"] else "Active"
+            if row["status"] in ("active", "past_due") and entitlement["Status"] != want:
+                yield f"{row['id']} should be entitled as {want}"
 
 
 def late_shipments_and_plans(world: World) -> Iterator[str]:

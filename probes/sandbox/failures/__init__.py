@@ -3,6 +3,7 @@
 from probes.sandbox.failures import (
     cases,
     events,
+    identity,
     invoices,
     master,
     nights,
@@ -17,6 +18,7 @@ from probes.sandbox.failures import (
 from probes.sandbox.failures.spec import Fault
 
 _DOMAINS = (
+    identity,
     master,
     references,
     steps,

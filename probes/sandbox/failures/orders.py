@@ -1,6 +1,6 @@
 """How do orders fail to arrive as they should? Each fault creates its own victim and writes the truth about it."""
 
-from probes.sandbox import billing, contracts, fulfilment, orders, runtime, sales, truth
+from probes.sandbox import contracts, fulfilment, orders, runtime, sales, subscriptions, truth
 from probes.sandbox.clock import HOUR_US, MINUTE_US, SECOND_US
 from probes.sandbox.entities import BY_CODE, Entity, major
 from probes.sandbox.failures.spec import Fault, Given, NotYetError, fault, variant_of
@@ -57,7 +57,7 @@ def order_stands(world: World, key: str, given: Given) -> None:
     def lose_again() -> None:
         sales.unwin(world, deal)
         for subscription in deal.subscriptions.values():
-            billing.cancel(world, subscription)
+            subscriptions.cancel(world, subscription)
         truth.wrong(
             world, "O09", "not_reversed", truth.deal_subject(deal), f"order {deal.orders[code]['id']} stands",
             money=truth.net(deal, code), entity=code, due_us=world.now_us + truth.REVERSAL_DEADLINE_US, at_once=False,

@@ -1,6 +1,6 @@
 """Where do leads, quotes and orders get stuck between steps? Each fault creates its own victim and writes its truth."""
 
-from probes.sandbox import billing, customers, executions, fulfilment, leads, orders, runtime, sales, truth
+from probes.sandbox import customers, executions, fulfilment, leads, orders, runtime, sales, subscriptions, truth
 from probes.sandbox.clock import HOUR_US, MINUTE_US
 from probes.sandbox.entities import BY_CODE
 from probes.sandbox.failures.orders import alter_order, deliver
@@ -126,7 +126,7 @@ def half_done(world: World, key: str, given: Given) -> None:
     deal.plan["unsent"] = set(deal.entities)
     sales.win(world, deal, later=False)
     code = deal.entities[0]
-    billing.activate(world, deal, code)
+    subscriptions.activate(world, deal, code)
     run = executions.begin(world, "provisioning", _keys(deal), node="Create subscription")
     executions.end(
         world, run, "error", "504 while creating the sales order; compensation not started", "Create sales order"

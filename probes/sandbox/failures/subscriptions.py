@@ -1,6 +1,6 @@
 """How do subscriptions and what they entitle to come apart? Each fault creates its own victim and writes its truth."""
 
-from probes.sandbox import billing, entitlements, fulfilment, orders, sales, truth
+from probes.sandbox import entitlements, fulfilment, orders, sales, subscriptions, truth
 from probes.sandbox.clock import HOUR_US, MINUTE_US
 from probes.sandbox.entities import BY_CODE, major
 from probes.sandbox.failures.spec import Fault, Given, fault, variant_of
@@ -17,7 +17,7 @@ def not_entitled(world: World, key: str, given: Given) -> None:
     code = deal.entities[0]
     orders.deliver(world, deal, BY_CODE[code])
     deal.plan["ungranted"] = True
-    billing.activate(world, deal, code)
+    subscriptions.activate(world, deal, code)
     subscription = deal.subscriptions[code]
     truth.wrong(
         world, "S01", "missing_in_target", truth.subscription_subject(subscription), "active, entitles to nothing",
@@ -45,11 +45,11 @@ def still_entitled(world: World, key: str, given: Given) -> None:
 
     def change() -> None:
         if variant == "cancelled":
-            billing.cancel(world, subscription)
+            subscriptions.cancel(world, subscription)
         elif variant == "paused":
-            billing.pause(world, subscription)
+            subscriptions.pause(world, subscription)
         else:
-            billing.swap_product(world, subscription, "NW-SUPPORT", "NW-CORE")
+            subscriptions.swap_product(world, subscription, "NW-SUPPORT", "NW-CORE")
         truth.wrong(
             world, "S02", "attribute_differs", truth.subscription_subject(subscription), f"{variant}, entitled as before",
             due_us=world.now_us + entitlements.REVOKE_US, at_once=False, entity=subscription.entity.code,
@@ -94,7 +94,7 @@ def trial_not_followed(world: World, key: str, given: Given) -> None:
     deal = fresh_deal(world, key, given, kind="trial")
     sales.win(world, deal, later=False)
     code = deal.entities[0]
-    billing.activate(world, deal, code)
+    subscriptions.activate(world, deal, code)
     subscription = deal.subscriptions[code]
     entitlements.grant(world, subscription)
     subscription.plan |= {"entitlement_frozen": True, "trial_frozen": True}
@@ -106,7 +106,7 @@ def trial_not_followed(world: World, key: str, given: Given) -> None:
         crm_update(world, deal.row, Trial_Outcome__c=outcome)
 
     def end() -> None:
-        billing.end_trial(world, subscription, converts=variant == "converted")
+        subscriptions.end_trial(world, subscription, converts=variant == "converted")
         late_us = entitlements.GRANT_US if variant == "converted" else entitlements.REVOKE_US
         truth.wrong(
             world, "S06", "overdue" if variant == "converted" else "attribute_differs",

@@ -1,6 +1,6 @@
 """Whom does a fault hit? Fresh documents of established customers, and customers of its own; nothing fails here."""
 
-from probes.sandbox import billing, customers, entitlements, orders, sales
+from probes.sandbox import billing, customers, entitlements, orders, sales, subscriptions
 from probes.sandbox.clock import SECOND_US
 from probes.sandbox.entities import BY_CODE, Entity
 from probes.sandbox.failures.spec import Given, NotYetError
@@ -86,13 +86,13 @@ def settled_deal(world: World, key: str, given: Given, **more: object) -> Deal:
     sales.win(world, deal, later=False)
     for code in deal.entities:
         orders.deliver(world, deal, BY_CODE[code])
-        billing.activate(world, deal, code)
+        subscriptions.activate(world, deal, code)
         entitlements.grant(world, deal.subscriptions[code])
     deal.plan.pop("unsent")
     return deal
 
 
-def subscriptions(world: World) -> list[Subscription]:
+def all_subscriptions(world: World) -> list[Subscription]:
     """List all subscriptions."""
     return [subscription for deal in world.deals.values() for subscription in deal.subscriptions.values()]
 
@@ -100,7 +100,7 @@ def subscriptions(world: World) -> list[Subscription]:
 def live_subscription(world: World, key: str, entity: Entity, given: Given | None = None) -> Subscription:
     """Draw a subscription that bills something and that no fault has touched."""
     wanted = (given or {}).get("customer")
-    live = [s for s in subscriptions(world) if s.live and s.entity is entity and s.row["status"] == "active"]
+    live = [s for s in all_subscriptions(world) if s.live and s.entity is entity and s.row["status"] == "active"]
     live = [s for s in live if s.deal.currency == entity.currency and s.deal.bill_to.erp_block is None]
     live = [s for s in live if s.deal.net_minor(entity.code) > 0 and s.row["pause_collection"] is None and not s.plan]
     if wanted == AFFLICTED:
