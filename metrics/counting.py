@@ -140,7 +140,15 @@ def _pieces(window: Window) -> list[tuple[str, int, int]]:
 
 
 def _from(
-    conn: Connection, view: View, sli: Sli, window: Window, filters: Filters, by: str | None, source: str, low: int, high: int
+    conn: Connection,
+    view: View,
+    sli: Sli,
+    window: Window,
+    filters: Filters,
+    by: str | None,
+    source: str,
+    low: int,
+    high: int,
 ) -> list[Any]:
     where, given = filters.events_where(view)
     own, months = window.own_month("e.at_us" if source == "event" else "e.bucket_us")

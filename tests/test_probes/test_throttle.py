@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from werkzeug.wrappers import Request, Response
 
-from probes import throttle
 from probes.client import Client, ClientSpec
 from probes.clock import monotonic
 from probes.errors import ProbeError, Reason
