@@ -15,7 +15,7 @@ COLUMN = "v_"
 
 Level = dict[str, Any]
 _EXPECTED = {
-    "spelling": (0.65, 0.2, 0.05, 0.1),
+    "spelling": (0.55, 0.15, 0.13, 0.05, 0.12),
     "digits": (0.75, 0.1, 0.03, 0.12),
     "exact": (0.9, 0.1),
     "place": (0.6, 0.1, 0.08, 0.22),
@@ -50,6 +50,7 @@ def levels(compared: Compared) -> list[Level]:
 def _near(how: str, a: str) -> list[Level]:
     if how == "spelling":
         return [
+            _level("one slip", f"damerau_levenshtein({a}_l, {a}_r) <= 1"),
             _level("nearly equal", f"jaro_winkler_similarity({a}_l, {a}_r) >= 0.9"),
             _level("similar", f"jaro_winkler_similarity({a}_l, {a}_r) >= 0.75"),
         ]

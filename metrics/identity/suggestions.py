@@ -12,7 +12,7 @@ from math import log2
 
 from sqlalchemy import Connection, bindparam, delete, insert, or_, select, text
 
-from metrics.crosswalk import held_by
+from metrics.crosswalk import CROSSWALK, held_by
 from metrics.definitions import Model
 from metrics.intake import last_known, load_versions
 from metrics.store import Store, bulk_insert
@@ -32,11 +32,13 @@ Progress = Callable[[str, int, int], None]
 
 _HEADS = text(
     "SELECT r.id FROM record r JOIN crosswalk x ON x.record_id = r.id AND x.customer_id = r.id"
-    " WHERE r.kind = 'customer' AND r.deleted_us IS NULL AND NOT r.test ORDER BY r.id LIMIT :most"
+    " WHERE r.kind = 'customer' AND r.deleted_us IS NULL AND NOT r.test AND COALESCE(r.state, '') <> 'closed'"
+    " ORDER BY r.id LIMIT :most"
 )
-_LIVING = text("SELECT id FROM record WHERE deleted_us IS NULL AND NOT test AND id IN :ids").bindparams(
-    bindparam("ids", expanding=True)
-)
+# Who is gone, put out of use or made up needs no steward.
+_LIVING = text(
+    "SELECT id FROM record WHERE deleted_us IS NULL AND NOT test AND COALESCE(state, '') <> 'closed' AND id IN :ids"
+).bindparams(bindparam("ids", expanding=True))
 _EVERYBODY = text(
     "INSERT INTO identity_due (record_id) SELECT id FROM record WHERE kind = 'customer' ON CONFLICT DO NOTHING"
 )
@@ -74,14 +76,31 @@ def train_and_keep(store: Store, model: Model, author: str, now_us: int) -> InFo
     if not author.strip():
         raise TrainingError("give a name: it is kept with the model")
     with store.read() as conn:
-        heads = list(conn.execute(_HEADS, {"most": SAMPLE}).scalars())
-        rows = _values(conn, model.identity, heads)
+        rows = _profiles(conn, model.identity)
     trained = train(model.identity.suggest, rows)
     values = {"digest": trained.digest, "trained_us": now_us, "author": author.strip(), "records": trained.records}
     with store.write() as conn:
         conn.execute(insert(MODEL).values(body=trained.body, **values))
         conn.execute(_EVERYBODY)
     return InForce(trained.digest, now_us, author.strip(), trained)
+
+
+def _profiles(conn: Connection, settings: IdentitySettings) -> dict[int, Values]:
+    """Return one row per customer: of each field what its own record says, or else another of its records."""
+    heads = list(conn.execute(_HEADS, {"most": SAMPLE}).scalars())
+    owner: dict[int, int] = {}
+    for chunk in chunks(heads):
+        rows = conn.execute(
+            select(CROSSWALK.c.record_id, CROSSWALK.c.customer_id).where(CROSSWALK.c.customer_id.in_(chunk))
+        )
+        owner.update((row[0], row[1]) for row in rows)
+    said = _values(conn, settings, sorted(owner))
+    found = {head: dict(said[head]) for head in heads if head in said}
+    for rid, values in sorted(said.items()):
+        for field, value in values.items():
+            if found[owner[rid]][field] is None:
+                found[owner[rid]][field] = value
+    return dict(found)
 
 
 def refresh(store: Store, model: Model, *, progress: Progress | None = None) -> Refreshed:

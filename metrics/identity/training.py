@@ -25,6 +25,8 @@ SEED = 20261121
 RANDOM_PAIRS = 2e6
 EXPECTED_PAIRS = 20
 """So many pairs weigh what is expected beside what is learned."""
+EXPECTED_DUPLICATES = 0.03
+"""So many of a company's customers are expected to stand there twice, as long as no more are seen to be alike."""
 FEWEST = 20
 """From fewer records than this nothing can be learned."""
 _EM_ROUNDS = 4
@@ -68,12 +70,12 @@ def train(suggest: Suggesting, rows: Mapping[int, Values]) -> Trained:
     listed = as_table(suggest, rows)
     alike = _alike(api, suggest, listed)
     pairs = len(rows) * (len(rows) - 1) / 2
-    linker = _linker(api, listed, splink_settings(suggest, max(alike, 1) / pairs))
+    prior = max(alike, EXPECTED_DUPLICATES * len(rows)) / pairs
+    linker = _linker(api, listed, splink_settings(suggest, prior))
     linker.training.estimate_u_using_random_sampling(
         max_pairs=RANDOM_PAIRS, seed=SEED, min_count_per_level=None, num_chunks=1
     )
-    usable = [rule for rule in _rules(suggest) if _pairs(api, listed, [rule]) >= EXPECTED_PAIRS] if alike else []
-    for rule in usable:
+    for rule in _usable(api, suggest, listed) if alike else ():
         linker.training.estimate_parameters_using_expectation_maximisation(
             rule, fix_probability_two_random_records_match=True, max_pairs=RANDOM_PAIRS
         )
@@ -113,29 +115,50 @@ def _linker(api: DuckDBAPI, listed: pa.Table, settings: Mapping[str, Any]) -> Li
 
 
 def _alike(api: DuckDBAPI, suggest: Suggesting, listed: pa.Table) -> int:
-    """Count the pairs that share two blocks of different fields: most of them are true matches."""
-    blocks_ = [(number, _condition(block), {f for f, _ in block.parts}) for number, block in enumerate(suggest.blocks)]
-    return _pairs(
-        api,
-        listed,
-        [
-            f"({one}) AND ({two})"
-            for n, one, fields in blocks_
-            for m, two, others in blocks_
-            if n < m and not fields & others
-        ],
-    )
-
-
-def _pairs(api: DuckDBAPI, listed: pa.Table, rules: Sequence[str]) -> int:
-    """Count the pairs that fulfil any of these rules."""
-    if not rules:
-        return 0
+    """Count the pairs that share two whole blocks of different fields: hardly any two that are not one do."""
+    whole = [
+        (number, {f for f, _ in b.parts}) for number, b in enumerate(suggest.blocks) if not any(s for _, s in b.parts)
+    ]
     api.duckdb_con.register("listed", listed)
-    parts = [f"SELECT l.id AS a, r.id AS b FROM listed l JOIN listed r ON {rule} AND l.id < r.id" for rule in rules]  # noqa: S608
-    counted = api.duckdb_con.execute(f"SELECT COUNT(*) FROM ({' UNION '.join(parts)})").fetchall()  # noqa: S608
+    each = [
+        f"SELECT {n} AS number, l.id AS a, r.id AS b FROM ({_rare(suggest.blocks[n], suggest.block_most)}) l"  # noqa: S608
+        f" JOIN listed r ON {_condition(suggest.blocks[n])} AND l.id < r.id"
+        for n, _ in whole
+    ]
+    shared: dict[tuple[int, int], list[int]] = {}
+    for number, a, b in api.duckdb_con.execute(" UNION ALL ".join(each)).fetchall() if each else ():
+        shared.setdefault((a, b), []).append(number)
     api.duckdb_con.unregister("listed")
-    return int(counted[0][0])
+    fields = dict(whole)
+    return sum(any(not fields[m] & fields[n] for m in found for n in found) for found in shared.values())
+
+
+def _rare(block: Block, most: int) -> str:
+    """Return the records whose value of a block is not too common to tell anybody apart."""
+    columns = ", ".join(COLUMN + f for f, _ in block.parts)
+    return f"SELECT * FROM listed QUALIFY COUNT(*) OVER (PARTITION BY {columns}) <= {most}"  # noqa: S608
+
+
+def _usable(api: DuckDBAPI, suggest: Suggesting, listed: pa.Table) -> list[str]:
+    """Return where expectation maximisation looks: blocks that pair some records, and not each with each.
+
+    Together they leave every field to be learned in some round.
+    """
+    chosen: list[str] = []
+    used: set[str] = set()
+    api.duckdb_con.register("listed", listed)
+    for block in sorted(suggest.blocks, key=lambda b: len(b.parts)):
+        fields = {field for field, _ in block.parts}
+        if fields & used or len(chosen) >= _EM_ROUNDS:
+            continue
+        rule = _condition(block)
+        sql = f"SELECT COUNT(*) FROM listed l JOIN listed r ON {rule} AND l.id < r.id"  # noqa: S608
+        ((pairs,),) = api.duckdb_con.execute(sql).fetchall()
+        if EXPECTED_PAIRS <= pairs <= suggest.block_most * listed.num_rows:
+            chosen.append(rule)
+            used |= fields
+    api.duckdb_con.unregister("listed")
+    return chosen
 
 
 def _condition(block: Block) -> str:
@@ -145,18 +168,6 @@ def _condition(block: Block) -> str:
         else f"l.{COLUMN}{f} = r.{COLUMN}{f}"
         for f, size in block.parts
     )
-
-
-def _rules(suggest: Suggesting) -> list[str]:
-    """Return where expectation maximisation looks: blocks that together leave every field to be learned in some round."""
-    chosen: list[Block] = []
-    used: set[str] = set()
-    for block in sorted(suggest.blocks, key=lambda b: len(b.parts)):
-        fields = {field for field, _ in block.parts}
-        if not fields & used and len(chosen) < _EM_ROUNDS:
-            chosen.append(block)
-            used |= fields
-    return [_condition(block) for block in chosen]
 
 
 def _finished(suggest: Suggesting, learned: dict[str, Any], alike: int, pairs: float) -> dict[str, Any]:

@@ -80,7 +80,7 @@ def test_the_page_lists_the_pair_explains_it_and_shows_what_hangs_on_each(likene
     at = pair_page(likeness)
     assert rows_of(at, "suggestions") == 1
     compared = frame(at, "Compared")
-    assert dict(zip(compared["Compared"], compared["Found"], strict=True))["name"] == "nearly equal"
+    assert dict(zip(compared["Compared"], compared["Found"], strict=True))["name"] == "one slip"
     assert {"¥120,000", "€4,800.00"} <= set(frame(at, "Receivables")["Receivables"])
     assert list(frame(at, "Because")["Value"]) == ["UNKNOWN"]
     assert any("likely to be one customer" in t for t in texts(at))

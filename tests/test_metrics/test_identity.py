@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from metrics.identity.hanging import hanging
@@ -226,11 +227,18 @@ def test_the_parts_of_a_score_sum_up_to_it_and_name_what_was_found(trained: Worl
     (found,) = suggested(trained)
     assert sum(p.weight for p in found.parts) == pytest.approx(found.weight, abs=1e-5)
     told = {p.comparison: p.level for p in found.parts}
-    assert told["name"] == "nearly equal"
+    assert told["name"] == "one slip"
     assert told["street"] == "different"
     assert told["email_domain"] == "equal"
     assert found.probability > 0.8
     assert found.parts[0].weight < 0, "that two records match at all is rare"
+
+
+def test_a_duplicate_that_was_put_out_of_use_is_suggested_no_more(trained: World) -> None:
+    platform, record = customer("erp", "dup", **LIKE_7, email_domain="granit-logistik.example", at=T0 + HOUR)
+    trained.land(platform, [msgspec.structs.replace(record, state="closed", status="T")], T0 + HOUR)
+    refresh(trained.store, trained.model)
+    assert suggested(trained) == []
 
 
 def test_nothing_is_suggested_before_a_model_was_trained(store: Store) -> None:
@@ -260,8 +268,11 @@ def test_a_model_trained_for_other_fields_is_not_used(trained: World) -> None:
         refresh(trained.store, other)
 
 
-def test_the_scheduler_looks_again_only_where_a_model_fits_and_something_changed(trained: World, store: Store) -> None:
-    assert refresh_where_trained(store, company(store).model).records == 0, "no model"
+def test_the_scheduler_looks_for_nothing_before_a_model_was_trained(store: Store) -> None:
+    assert refresh_where_trained(store, company(store).model).records == 0
+
+
+def test_the_scheduler_looks_again_only_where_a_model_fits_and_something_changed(trained: World) -> None:
     assert refresh_where_trained(trained.store, trained.model).records == 0, "nothing changed"
     platform, changed = customer("billing", "b3", name="Kupfer Pharma", at=T0 + HOUR)
     trained.land(platform, [changed], T0 + HOUR)
