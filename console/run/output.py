@@ -178,10 +178,9 @@ def _table(answer: Answer) -> None:
             table.add_column(column.title, justify="right" if column.right else "left", overflow="fold")
         for item in answer.items:
             table.add_row(*(escape(cell(item.get(column.key))) for column in answer.columns))
-        if (
-            len(answer.columns) > FEW
-            and Measurement.get(console, console.options.update(max_width=10_000), table).maximum > console.width
-        ):
+        wanted = Measurement.get(console, console.options.update(max_width=10_000), table).maximum
+        # What is a little too wide only wraps its widest column.
+        if len(answer.columns) > FEW and wanted > console.width * 5 // 4:
             _blocks(console, answer)
         else:
             console.print(table)

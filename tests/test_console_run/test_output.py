@@ -29,7 +29,7 @@ def test_what_fits_is_a_table(width: int, capsys: pytest.CaptureFixture[str]) ->
     assert len(lines) == 3
 
 
-@pytest.mark.parametrize("width", [60, 80], indirect=True)
+@pytest.mark.parametrize("width", [50, 70], indirect=True)
 def test_what_does_not_fit_is_a_block_for_each_row_with_no_word_cut(
     width: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
