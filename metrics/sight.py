@@ -11,10 +11,10 @@ from sqlalchemy import Connection, select
 from probes.clock import FOREVER
 
 from .arrays import NONE
+from .deciding import Runs, Sight
 from .definitions import Flow, Model, Step
 from .gather import Streams
 from .tables import Lookup, PollRun, Scope, StreamRow, table
-from .verdicts import Runs, Sight
 
 STREAM, SCOPE, LOOKUP, RUN = table(StreamRow), table(Scope), table(Lookup), table(PollRun)
 

@@ -6,7 +6,7 @@ would show it, so the same facts and watermarks give the same verdicts whenever 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,6 +18,7 @@ from .arrays import NONE, Array
 from .breaks import breaks, delta_of, group_breaks
 from .compared import differences
 from .deadline import Schedules
+from .deciding import Sight, decide
 from .definitions import Flow, Sli, Step
 from .dues import sli_due, step_due
 from .episodes import ABSENT, episodes, own_then
@@ -25,23 +26,7 @@ from .gather import Frames
 from .reach import reach
 from .subjects import subjects
 
-Runs = tuple[Array, Array]
 OPEN_STATES = ("waiting", "confirming", "blind", "lost")
-
-
-@dataclass(frozen=True)
-class Sight:
-    """What we could see of a step's records: up to when, of which entities, and what direct reads found.
-
-    `watermark_us` is the least of the streams that show them (NONE: never complete). `scopes`: entities ever seen there.
-    `asked`: subject → (asked_us, control seen) of direct reads that found nothing; None when the platform offers none.
-    `runs`: per stream its watermarks ascending and when each was reached; read only where a correction is possible.
-    """
-
-    watermark_us: int
-    scopes: frozenset[str]
-    asked: Mapping[int, tuple[int, bool]] | None = None
-    runs: Callable[[], list[Runs]] | None = None
 
 
 @dataclass(frozen=True)
@@ -129,56 +114,6 @@ def _in_a_group(flow: Flow, step: Step, reached: Mapping[str, pd.DataFrame]) -> 
     ]
     count = len(reached[step.name])
     return np.logical_or.reduce(grouped) if grouped and step.path else np.zeros(count, dtype=bool)
-
-
-# --- one decision, used by steps and SLIs alike --------------------------------------------------------------------------
-
-
-def decide(s: pd.DataFrame, r: pd.DataFrame, due: Array, sight: Sight | None) -> tuple[Array, Array]:
-    """Decide each subject at min(completed, due). Returns outcome and reason.
-
-    good: reached by due; bad: reached later, or provably absent; blind: we could not look; pending: not due, or not yet seen
-    that far. Source: absence is evidence only if the watermark passed, the entity was ever seen and a direct read found nothing.
-    """
-    earliest, latest, start = r["earliest"].to_numpy(), r["latest"].to_numpy(), s["start_us"].to_numpy()
-    withdrawn = s["withdrawn_us"].to_numpy()
-    watermark = sight.watermark_us if sight else NONE
-    seen = s["entity"].isin(sight.scopes).to_numpy() if sight else np.zeros(len(s), dtype=bool)
-    seen = seen | (s["entity"] == "").to_numpy()
-    asked, control = _asked(s, due, sight)
-    table = [
-        ((withdrawn != FOREVER) & (withdrawn <= np.minimum(due, latest)), "excluded", "withdrawn"),
-        (s["unmapped"].to_numpy() != 0, "blind", "unmapped_status"),
-        (r["group"].to_numpy() == "unresolved", "blind", "group_unresolved"),
-        (r["group"].to_numpy() == "absent", "bad", "missing"),
-        (r["group"].to_numpy() == "doubled", "bad", "duplicate"),
-        (latest < start, "good", "early"),
-        ((latest <= due) & (latest != FOREVER), "good", "in_time"),
-        ((earliest <= due) & (latest != FOREVER), "good", "within_precision"),
-        (latest != FOREVER, "bad", "late"),
-        (due == FOREVER, "pending", "no_deadline"),
-        (r["unmapped"].to_numpy(), "blind", "unmapped_status"),
-        (due > watermark, "pending", "not_due"),
-        (~seen, "blind", "scope_never_seen"),
-        (asked & ~control, "blind", "not_visible"),
-        (~asked, "pending", "confirming"),
-        (r["shown"].to_numpy() & (s["revision"].to_numpy() > 1), "bad", "stale_revision"),
-    ]
-    conditions = [c for c, _, _ in table]
-    outcome = np.select(conditions, [o for _, o, _ in table], default="bad").astype(object)
-    reason = np.select(conditions, [w for _, _, w in table], default="missing").astype(object)
-    return outcome, reason
-
-
-def _asked(s: pd.DataFrame, due: Array, sight: Sight | None) -> tuple[Array, Array]:
-    """Return where a direct read after the deadline found nothing, and where its control record was found."""
-    if sight is None or sight.asked is None:
-        return np.ones(len(s), dtype=bool), np.ones(len(s), dtype=bool)
-    answers = [sight.asked.get(a, (NONE, True)) for a in s["anchor_id"].tolist()] if sight.asked else []
-    if not answers:
-        return np.zeros(len(s), dtype=bool), np.ones(len(s), dtype=bool)
-    at = np.array([a for a, _ in answers], dtype=np.int64)
-    return at >= due, np.array([c for _, c in answers], dtype=bool)
 
 
 # --- steps and instances -------------------------------------------------------------------------------------------------
