@@ -211,25 +211,26 @@ def watched(
     watched_days: float | None = 2,
     scale: float = 0.3,
     lives: Callable[[Company], None] = Company.run_history,
+    edit: Callable[[str], str] = lambda text: text,
     start_at: datetime = START_AT,
 ) -> Iterator[World]:
     """Open a company that has lived its history, unseen so far, and Tieout with the demo's configuration.
 
     `watched_days`: how much of the history counts for the SLIs; None says nothing of it, as a new user would.
-    `lives`: how the company lives through its history, calm unless told otherwise.
+    `lives`: how the company lives through its history, calm unless told otherwise. `edit`: what else the configuration says.
     """
     with running_sink() as sink:
         company = lived(folder, seed=seed, start_at=start_at, history_days=history_days, scale=scale)
         lives(company)
         with watching(
-            folder, company, signing_key=signing_key, webhook=sink.url, watched_days=watched_days, edit=_one_inbox
+            folder,
+            company,
+            signing_key=signing_key,
+            webhook=sink.url,
+            watched_days=watched_days,
+            edit=lambda text: edit(_MAIL.sub("", text)),  # one inbox is enough to see what is told
         ) as watched_company:
             yield World(company, watched_company.clock, watched_company.workspace, sink)
-
-
-def _one_inbox(text: str) -> str:
-    """Leave the e-mail out: one inbox is enough to see what is told."""
-    return _MAIL.sub("", text)
 
 
 def demonstrated(company: Company) -> None:
