@@ -211,6 +211,16 @@ def repoint(world: World, customer: Customer, account_id: str) -> None:
         support_update(world, customer.organization, external_id=account_id)
 
 
+def close_down(world: World, customer: Customer) -> None:
+    """Delete a customer in billing and support and let it rest in the ERP, as after a merge into another."""
+    for row in customer.stripe.values():
+        billing_update(world, row, "customer.deleted", deleted=True)
+    for booked in customer.netsuite.values():
+        erp_update(world, "customer", booked, isinactive="T")
+    if customer.organization is not None:
+        support_update(world, customer.organization, deleted_at=world.now_us - world.now_us % 1_000_000)
+
+
 def change_attributes(world: World, customer: Customer, serial: str, **changes: Any) -> None:
     """Change governed attributes in the CRM and let the replicas follow."""
     rng = world.rng("attributes", customer.key, serial)

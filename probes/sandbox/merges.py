@@ -10,7 +10,10 @@ from probes.sandbox.world import Customer, World
 def double(world: World, key: str, customer: Customer) -> Customer:
     """Create the account of a customer a second time; it is handed to nobody."""
     twin = customers.create(world, key, customer.entity, pool=False, propagate=False)
-    names = ("Name", "VAT_Id__c", "BillingStreet", "BillingCity", "BillingPostalCode", "BillingCountry")
+    names = (
+        "Name", "VAT_Id__c", "BillingStreet", "BillingCity", "BillingPostalCode", "BillingCountry", "Payment_Terms__c",
+        "Billing_Email__c", "CurrencyIsoCode", "ParentId",
+    )  # fmt: skip
     twin.account.update({name: customer.account[name] for name in names})
     return twin
 

@@ -8,6 +8,7 @@ from probes.sandbox.randoms import flush_us, heavy_us, slowed_us
 from probes.sandbox.world import Action, Row, World
 
 QUEUES = ("orders", "invoices", "customers", "contracts", "telemetry")
+_RETRY_CAP_SECONDS = 5400
 _BUSINESS_KEYS = ("opportunity_id", "invoice_id", "account_id", "contract_number", "meter_id")
 
 
@@ -38,7 +39,11 @@ def consume(world: World, message: Row, error: str | None = None) -> None:
         counts["deliver_get"] += 1
         counts["ack"] += 1
         log(world, message, "delivered" if error is None else "skipped", "ok" if error is None else "skipped", error)
-        executions.ran(world, message["flow"], message["payload"], retry_of=message.get("failed_run"))
+        waiting = message.pop("waiting_run", None)
+        if waiting is not None:
+            executions.end(world, waiting)
+        else:
+            executions.ran(world, message["flow"], message["payload"], retry_of=message.get("failed_run"))
 
 
 def maybe_again(world: World, message: Row, subject: tuple[str, str, str], deliver: Action) -> None:
@@ -106,21 +111,33 @@ def carry(world: World, message: Row, median_seconds: float, cap_seconds: float,
     delay = slowed_us(world.now_us, heavy_us(rng, median_seconds, cap_seconds), cap_seconds, zone)
     when = flush_us(world.now_us + delay, rng)
     if rng.random() < 0.08 and delay < cap_seconds * SECOND_US // 3:
-        world.at(when, lambda: fail_once(world, message, "timeout while writing, next try at a later flush"))
-        when = flush_us(when + heavy_us(rng, 900, cap_seconds / 3), rng)
+        failed_us, when = when, flush_us(when + heavy_us(rng, 900, min(cap_seconds / 3, _RETRY_CAP_SECONDS)), rng)
+        again_us = when
+        world.at(failed_us, lambda: _wait_for_retry(world, message, again_us))
     world.at(when, deliver)
     return when
 
 
-def fail_once(world: World, message: Row, error: str) -> None:
-    """Write down a delivery that failed and will be tried again."""
+def _wait_for_retry(world: World, message: Row, again_us: int) -> None:
+    """Write down a delivery that timed out: its run waits for the next attempt, as long as it says."""
     if world.in_history():
-        log(world, message, "deliver", "retry", error)
+        log(world, message, "deliver", "retry", "timeout while writing, next try at a later flush")
         world.queue_counts[message["flow"]]["redeliver"] += 1
-        message["attempts"] = message.get("attempts", 0) + 1
-        first = message.get("failed_run")
-        run = executions.ran(world, message["flow"], message["payload"], error, first)
-        message.setdefault("failed_run", run)
+        run = message["waiting_run"] = executions.begin(world, message["flow"], message["payload"], node="Retry")
+        run.update(status="waiting", wait_till_us=again_us)
+
+
+def fail(world: World, message: Row, error: str) -> Row:
+    """Write down an attempt whose run failed; the message stays where it is.
+
+    Returns: the first failed run of the message.
+    """
+    log(world, message, "deliver", "retry", error)
+    world.queue_counts[message["flow"]]["redeliver"] += 1
+    message["attempts"] = message.get("attempts", 0) + 1
+    run = executions.ran(world, message["flow"], message["payload"], error, message.get("failed_run"))
+    first: Row = message.setdefault("failed_run", run)
+    return first
 
 
 def log(world: World, message: Row, step: str, status: str, error: str | None = None) -> None:

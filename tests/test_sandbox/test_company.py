@@ -32,6 +32,7 @@ def broken_deadlines(world: World) -> list[str]:
         truths_life.references_that_differ,
         truths_life.flags_that_differ,
         truths_life.batches_that_differ,
+        truths_life.failed_runs,
     )
     return [f"{check.__name__}: {found}" for check in checks for found in check(world)]
 
@@ -78,7 +79,7 @@ def test_a_calm_company_is_never_late_over_clock_changes_and_the_turn_of_the_yea
 def test_the_deadline_checks_can_fail(company: Company) -> None:
     for fault in ("O01", "I01", "M03"):
         inject(company.world, fault, entity="NW-DE")
-    for fault in ("L01", "S01", "S02", "S03", "O08", "C01", "C03", "R01", "R03", "R04", "S04", "B03", "B04"):
+    for fault in ("L01", "S01", "S02", "S03", "O08", "C01", "C03", "R01", "R03", "R04", "S04", "B03", "B04", "E06"):
         inject(company.world, fault, 3)
     inject(company.world, "I06", variant="crm")
     company.advance_to(START_AT + timedelta(days=5))
@@ -97,6 +98,7 @@ def test_the_deadline_checks_can_fail(company: Company) -> None:
         "references_that_differ",
         "flags_that_differ",
         "batches_that_differ",
+        "failed_runs",
     }
 
 

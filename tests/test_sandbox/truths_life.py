@@ -185,3 +185,12 @@ def batches_that_differ(world: World) -> Iterator[str]:
         slow = run["started_us"] + 4 * HOUR_US < world.now_us and run["status"] != "success"
         if slow or any(data[source] != data[target] for source, target in pairs):
             yield f"{data['legal_entity']} of {data['business_date']}"
+
+
+def failed_runs(world: World) -> Iterator[str]:
+    """Yield every run that failed, or that has been running or waiting for more than two hours; batches have four."""
+    for run in world.n8n["execution"].values():
+        limit_us = 4 * HOUR_US if "business_date" in run["customData"] else 2 * HOUR_US
+        unfinished = run["status"] in ("running", "waiting") and run["started_us"] + limit_us <= world.now_us
+        if unfinished or run["status"] in ("error", "crashed"):
+            yield run["id"]

@@ -167,7 +167,8 @@ def _list(served: Served, request: Request, kind: str) -> Response:
             raise _RefusedError(f"Received unknown parameter: {parameter}", parameter, "parameter_unknown")
     within = _created_window(request)
     accept = _event_filter(request) if name == "event" else lambda row: _matches(request, row, filters)
-    rows = [row for row in _visible(served, name) if within(row["created"]) and accept(row)]
+    shown = (row for row in _visible(served, name) if not row.get("deleted"))
+    rows = [row for row in shown if within(row["created"]) and accept(row)]
     rows.reverse()  # newest first: rows are kept in order of creation, so pages neither repeat nor skip among equal stamps
     limit = _integer(request, "limit", 10) or 0
     if not 1 <= limit <= 100:
@@ -244,6 +245,8 @@ def _one(served: Served, request: Request, kind: str, row_id: str) -> Response:
     row = next((r for r in _visible(served, name) if r["id"] == row_id), None)
     if row is None:
         raise _RefusedError(f"No such {name}: '{row_id}'", "id", "resource_missing", 404)
+    if row.get("deleted"):
+        return answer({"id": row_id, "object": name, "deleted": True})
     return answer(_expanded(served, row, _listed(request, "expand")))
 
 

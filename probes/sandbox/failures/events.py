@@ -14,7 +14,6 @@ from probes.sandbox.world import Action, Deal, Invoice, Row, World
 
 FLOWS = ("orders", "invoices")
 STUCK_US, BACKLOG_US = 2 * HOUR_US, 30 * MINUTE_US
-_POISONED_AFTER = 3
 
 
 def _flow(world: World, key: str, given: Given) -> str:
@@ -138,35 +137,29 @@ def backlog(world: World, key: str, given: Given) -> None:
 
 
 def poison(world: World, key: str, given: Given) -> None:
-    """E03: a message is tried at every flush and never gets through; it is one exception from the third attempt on."""
+    """E03: a message is tried again and again and never gets through; the first of its runs is the one exception."""
     _victim(world, key, given, _poisons)
 
 
 def _poisons(world: World, message: Row, what: Travelling) -> None:
-    state = {"on": True, "known": False}
+    state = {"on": True}
 
     def attempt() -> None:
-        if not state["on"]:
-            return
-        runtime.fail_once(world, message, "409 conflict: record has been changed")
-        if message["attempts"] >= _POISONED_AFTER and not state["known"]:
-            state["known"] = True
-            tell()
-        world.after(900 if message["attempts"] < 12 else 3 * 3600, attempt)
+        if state["on"]:
+            runtime.fail(world, message, "409 conflict: record has been changed")
+            world.after(900 if message["attempts"] < 12 else 3 * 3600, attempt)
 
     def mend() -> None:
         state["on"] = False
         what.arrive()
         runtime.consume(world, message)
 
-    def tell() -> None:
-        entry = truth.wrong(
-            world, "E03", "exception", ("rabbitmq", "message", message["message_id"]), f"retried for ever, about {what.id}",
-            money=what.money, entity=what.entity, document=what.id, mend=mend,
-        )  # fmt: skip
-        what.missing(entry)
-
     attempt()
+    entry = truth.wrong(
+        world, "E03", "exception", ("n8n", "execution", message["failed_run"]["id"]), f"tried for ever, about {what.id}",
+        money=what.money, entity=what.entity, document=what.id, mend=mend,
+    )  # fmt: skip
+    what.missing(entry)
 
 
 def event_lost(world: World, key: str, given: Given) -> None:
@@ -244,7 +237,7 @@ FAULTS: dict[str, Fault] = {
     ),
     "E02": fault("a queue grows for `seconds`", "backlog: queue, and exceptions: message", backlog, "variant", "seconds"),
     "E03": fault(
-        "a message is retried for ever", "exception: message, and its document missing", poison, "entity", "customer", "flow",
+        "a message is retried for ever", "exception: execution, and its document missing", poison, "entity", "customer", "flow",
     ),
     "E04": fault(
         "an event is never delivered", "missing_in_target: Opportunity or invoice", event_lost, "entity", "customer", "flow",

@@ -68,13 +68,12 @@ def doubled_misspelt(world: World, key: str, given: Given) -> None:
         twin.account["BillingStreet"] = f"{rng.randint(181, 240)} Harbour Road"
     twin.account["VAT_Id__c"] = None
     customers.in_billing(world, twin, entity.currency)
-    booked = customers.in_erp(world, twin, entity)
+    customers.in_erp(world, twin, entity)
     customers.in_support(world, twin)
 
     def mend() -> None:
         merges.merge(world, known, twin)
-        assert booked is not None  # no fault keeps it out
-        erp_update(world, "customer", booked, ERP_CLERK, isinactive="T")
+        customers.close_down(world, twin)
 
     truth.wrong(
         world, "M02", "suspected_duplicate", account(twin), f"the same company as {known.id}", entity=entity.code,

@@ -182,6 +182,7 @@ def _amendable(world: World, deal: Deal, entity: Entity) -> bool:
     code = entity.code
     return (
         deal.won
+        and deal.contract is not None  # one of the archive is nobody's business any more
         and deal.entities == [code]
         and deal.won_us < world.now_us - 5 * HOUR_US
         and deal.order_revisions.get(code) == deal.row["Revision__c"]

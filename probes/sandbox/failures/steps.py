@@ -137,9 +137,14 @@ def half_done(world: World, key: str, given: Given) -> None:
         money=truth.net(deal), entity=code, document=live,
     )  # fmt: skip
     truth.order_missing(world, deal, code, cause=entry)
+    failed = truth.wrong(
+        world, "O05", "exception", ("n8n", "execution", run["id"]), "compensation not started", money=truth.net(deal),
+        entity=code, document=deal.id, cause=entry,
+    )  # fmt: skip
 
     def mend() -> None:
         executions.ran(world, "provisioning", _keys(deal), retry_of=run)
+        world.journal.repaired(failed.id, world.now_us)
         deliver(world, deal)
 
     world.repairs[entry.id] = mend
