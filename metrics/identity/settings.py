@@ -91,7 +91,8 @@ _COMPARE = (
     {"field": "email_domain"}, {"field": "phone", "how": "digits"}, {"field": "tax_id", "how": "digits"},
 )  # fmt: skip
 _BLOCKS = (
-    ["name"], ["name:5", "city:4"], ["name:4", "postal_code:3"], ["street:6", "postal_code"], ["street", "postal_code"], ["email_domain"], ["phone"], ["tax_id"],
+    ["name"], ["name:5", "city:4"], ["name:4", "postal_code:3"], ["street:6", "postal_code"], ["street", "postal_code"],
+    ["email_domain"], ["phone"], ["tax_id"],
 )  # fmt: skip
 
 

@@ -30,6 +30,7 @@ EXPECTED_DUPLICATES = 0.03
 FEWEST = 20
 """From fewer records than this nothing can be learned."""
 _EM_ROUNDS = 4
+log = logging.getLogger("tieout.identity")
 _LEAST = 1e-6
 
 
@@ -64,6 +65,8 @@ class Trained:
 
 def train(suggest: Suggesting, rows: Mapping[int, Values]) -> Trained:
     """Learn a model from records, one of each customer. Errors: TrainingError."""
+    from splink.internals.exceptions import EMTrainingException
+
     if len(rows) < FEWEST:
         raise TrainingError(f"{len(rows)} customers are too few to learn from; at least {FEWEST} must have been polled")
     api = duckdb_api()
@@ -75,10 +78,14 @@ def train(suggest: Suggesting, rows: Mapping[int, Values]) -> Trained:
     linker.training.estimate_u_using_random_sampling(
         max_pairs=RANDOM_PAIRS, seed=SEED, min_count_per_level=None, num_chunks=1
     )
-    for rule in _usable(api, suggest, listed) if alike else ():
-        linker.training.estimate_parameters_using_expectation_maximisation(
-            rule, fix_probability_two_random_records_match=True, max_pairs=RANDOM_PAIRS
-        )
+    # From fewer pairs that look alike nothing is learned of how matches differ; what is expected stands.
+    for rule in _usable(api, suggest, listed) if alike >= EXPECTED_PAIRS else ():
+        try:
+            linker.training.estimate_parameters_using_expectation_maximisation(
+                rule, fix_probability_two_random_records_match=True, max_pairs=RANDOM_PAIRS
+            )
+        except (EMTrainingException, ValueError) as error:
+            log.info("nothing was learned where %s: %s", rule, error)  # this round found no two kinds of pairs
     learned = linker.misc.save_model_to_json()
     return Trained(_finished(suggest, learned, alike, pairs), suggest.compares, len(rows), alike)
 

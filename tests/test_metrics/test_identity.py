@@ -254,6 +254,23 @@ def test_too_few_customers_teach_nothing(store: Store) -> None:
         train_and_keep(store, world.model, "Ada", NOW)
 
 
+def test_a_company_full_of_exact_copies_can_be_learned_from_and_finds_them_all(store: Store) -> None:
+    copies = [
+        customer("crm", f"c{n}", **{k: v for k, v in record.attributes.items() if k != "tax_id"})
+        for n, (_, record) in enumerate(crowd()[:60:2])
+    ]
+    world = company(store, *copies)
+    assert train_and_keep(store, world.model, "Ada", NOW).trained.alike >= 30
+    refresh(store, world.model)
+    found = {
+        frozenset({i.record.external_id for i in side.ids} & {f"c{n}", f"a{n}"})
+        for n in range(30)
+        for s in suggested(world)
+        for side in s.sides
+    }
+    assert {frozenset({f"{which}{n}"}) for n in range(30) for which in "ca"} <= found
+
+
 def test_a_model_is_a_fact_with_a_name_and_a_digest_and_the_same_records_give_the_same(trained: World) -> None:
     (row,) = trained.rows("identity_model")
     assert Trained.parse(row["body"]).digest == row["digest"]

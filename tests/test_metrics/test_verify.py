@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sqlalchemy import BigInteger, Boolean, LargeBinary, select, update
+from sqlalchemy import BigInteger, Boolean, LargeBinary, not_, select, update
 
 from metrics.rebuild import rebuild, verify
 from metrics.store import Store
@@ -113,6 +113,6 @@ def _alter(store: Store, name: str) -> None:
     column = (plain or [c for c in found.primary_key.columns if isinstance(c.type, BigInteger)])[-1]
     value: Any = 4711 if isinstance(column.type, BigInteger) or "int" in str(column.type).lower() else "altered"
     if isinstance(column.type, Boolean):
-        value = True
+        value = not_(column)
     with store.write() as conn:
         assert conn.execute(update(found).where(*where).values({column.name: value})).rowcount == 1
