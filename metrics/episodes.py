@@ -15,7 +15,7 @@ import pandas as pd
 from probes.clock import FOREVER
 
 from .arrays import NONE, Array
-from .compared import SIDES, differences, sides
+from .compared import AMOUNTS, SIDES, differences, sides
 from .definitions import Flow, Step
 from .gather import Frames
 from .reach import in_state, matches, reach
@@ -112,8 +112,10 @@ def _never_or_late(s: pd.DataFrame, r: pd.DataFrame, where: Array, ripe: Array) 
 
 
 def _flags(step: Step, s: pd.DataFrame, r: pd.DataFrame) -> list[tuple[str, Array]]:
-    there = r["latest"].to_numpy() != FOREVER
-    return [*differences(step, s, r), (DUPLICATE, r["duplicate"].to_numpy() & there)]
+    """Return where each comparison fails; money that is there twice is a duplicate and no second difference of amounts."""
+    twice = r["duplicate"].to_numpy() & (r["latest"].to_numpy() != FOREVER)
+    apart = [(field, differs & ~twice if field in AMOUNTS else differs) for field, differs in differences(step, s, r)]
+    return [*apart, (DUPLICATE, twice)]
 
 
 def _absences(s: pd.DataFrame, r: pd.DataFrame) -> list[tuple[str, Array]]:

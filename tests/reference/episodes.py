@@ -69,6 +69,7 @@ def _failing(
         gap = abs(theirs - mine) if isinstance(mine, int) and isinstance(theirs, int) else current.money
         found[field] = (mine, theirs, gap)
     if r.duplicate:
+        found = {field: told for field, told in found.items() if field not in ("net", "tax", "gross")}
         found["duplicate"] = (None, None, None if r.sum is None else r.sum - (current.money or 0))
     return found
 
