@@ -66,7 +66,7 @@ def main() -> None:
     context.use(console)
     app = make_app(console)
     configure(console.settings)
-    uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning")  # type: ignore[arg-type] # an ASGI application
+    uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning")
 
 
 if __name__ == "__main__":

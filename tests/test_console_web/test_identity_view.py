@@ -25,7 +25,7 @@ from metrics.tables import IdentityDecision, table
 
 from .company import build
 from .likeness import with_likeness
-from .test_views import open_page, rows_of, texts
+from .test_views import links, open_page, rows_of, texts
 
 DUP, HEAD = record_id("erp", "customer", "dup"), record_id("crm", "customer", "a7")
 
@@ -98,7 +98,8 @@ def test_what_a_named_person_confirms_is_one_customer_and_splitting_undoes_it(li
     assert not at.exception
     assert joined(likeness)
     assert rows_of(at, "decisions") == 1
-    at = open_page("identity", {"customer": str(HEAD)})
+    (to_split,) = [q for label, page, q in links(open_page("customer", {"customer": str(HEAD)})) if page == "identity"]
+    at = open_page("identity", to_split)
     assert len(frame(at, "How known")) == 3
     at.selectbox(key="split_id").set_value(DUP)
     at = settle(at, "split", "Ben", "two shops after all", "split")

@@ -159,6 +159,8 @@ def _count(found: query.CustomerPage, kind: str) -> str:
 
 def _ids(view: View, found: query.CustomerPage) -> None:
     st.subheader("Known as", anchor=False)
+    if view.live and len(found.known_as) > 1:
+        number("An id of these is another customer's", path("identity"), view.link(customer=found.id))
     shown = sorted({a for k in found.known_as for a, v in k.attributes.items() if v is not None and a != "name"})
     rows = [
         {

@@ -13,6 +13,7 @@ from console.web.frame import View, param, show
 from console.web.long_list import long_list
 from console.web.pages import Page, path
 from console.web.widgets import empty, heading, table
+from metrics.crosswalk import held_by
 from metrics.identity.decisions import Kind
 from metrics.identity.stewards import Decision, DecisionError, decide
 from metrics.queries import identity as query
@@ -219,7 +220,8 @@ def _act(console: Console, kind: Kind, a: int, b: int, who: str, why: str) -> No
     st.rerun()
 
 
-def _split(console: Console, view: View, customer: int) -> None:
+def _split(console: Console, view: View, record: int) -> None:
+    customer = ask(console, ("held_by", record), lambda c: held_by(c, [record])).get(record, record)
     found = ask(console, ("scoped_ids", customer), lambda c: query.scoped_ids(c, console.model, [customer]))
     ids = found.get(customer, [])
     if not ids:
