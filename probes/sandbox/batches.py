@@ -13,7 +13,7 @@ from probes.sandbox.world import Action, Row, World
 OPENS, CLOSES = (0, 15), (4, 0)  # local times of the batch window
 GRACE_US = 60 * MINUTE_US
 REVENUE, SUMMARY = "REV", "SUM"
-_LONG_MINUTES = 150
+_LONG_MINUTES = (36, 55)
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def run(world: World, batch: Night) -> None:
     data = {"batch": workflow(entity), "legal_entity": entity.code, "business_date": str(batch.on)}
     batch.run = executions.begin(world, workflow(entity), data, node="Load") if world.in_history() else {}
     month_end = (batch.on + timedelta(days=1)).day == 1
-    minutes = rng.uniform(60, _LONG_MINUTES) if month_end or "long" in batch.plan else rng.uniform(4, 30)
+    minutes = rng.uniform(*_LONG_MINUTES) if month_end or "long" in batch.plan else rng.uniform(4, 30)
     if month_end or "long" in batch.plan:
         subject = ("n8n", "batch", batch.name)
         world.silent(

@@ -8,7 +8,7 @@ from probes.sandbox.randoms import flush_us, heavy_us, slowed_us
 from probes.sandbox.world import Action, Row, World
 
 QUEUES = ("orders", "invoices", "customers", "contracts", "telemetry")
-_RETRY_CAP_SECONDS = 5400
+_RETRY_CAP_SECONDS = 2400
 _BUSINESS_KEYS = ("opportunity_id", "invoice_id", "account_id", "contract_number", "meter_id")
 
 

@@ -188,9 +188,8 @@ def batches_that_differ(world: World) -> Iterator[str]:
 
 
 def failed_runs(world: World) -> Iterator[str]:
-    """Yield every run that failed, or that has been running or waiting for more than two hours; batches have four."""
+    """Yield every run that failed, or that has been running or waiting for more than an hour."""
     for run in world.n8n["execution"].values():
-        limit_us = 4 * HOUR_US if "business_date" in run["customData"] else 2 * HOUR_US
-        unfinished = run["status"] in ("running", "waiting") and run["started_us"] + limit_us <= world.now_us
-        if unfinished or run["status"] in ("error", "crashed"):
+        long = (run["stopped_us"] or world.now_us) - run["started_us"] > HOUR_US
+        if long or run["status"] in ("error", "crashed"):
             yield run["id"]

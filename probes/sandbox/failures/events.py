@@ -13,7 +13,7 @@ from probes.sandbox.randoms import stripe_id
 from probes.sandbox.world import Action, Deal, Invoice, Row, World
 
 FLOWS = ("orders", "invoices")
-STUCK_US, BACKLOG_US = 2 * HOUR_US, 30 * MINUTE_US
+STUCK_US, BACKLOG_US = HOUR_US, 30 * MINUTE_US
 
 
 def _flow(world: World, key: str, given: Given) -> str:

@@ -47,7 +47,7 @@ def run_late(world: World, key: str, given: Given) -> None:
     over_us = world.rng("overrun", key).randint(10 * MINUTE_US, 50 * MINUTE_US)
     ends_us = batches.window_end_us(night) + over_us
     if variant == "late":
-        night.plan["delay_us"] = ends_us - batches.starts_us(night) - 2 * HOUR_US
+        night.plan["delay_us"] = ends_us - batches.starts_us(night) - 40 * MINUTE_US
     night.plan["ends_us"] = ends_us
 
     def late() -> None:
@@ -57,7 +57,17 @@ def run_late(world: World, key: str, given: Given) -> None:
         )  # fmt: skip
         night.tells.append(lambda: world.journal.repaired(entry.id, world.now_us))
 
+    def hang() -> None:
+        assert night.run is not None  # it started when it should
+        entry = truth.wrong(
+            world, "B02", "stuck", ("n8n", "execution", night.run["id"]), "the batch runs and runs", due_us=world.now_us,
+            entity=night.entity.code, document=night.name,
+        )  # fmt: skip
+        night.tells.append(lambda: world.journal.repaired(entry.id, world.now_us))
+
     world.at(batches.window_end_us(night), late)
+    if variant == "long":
+        world.at(batches.starts_us(night) + HOUR_US, hang)
 
 
 def _with_invoice(world: World, key: str, given: Given, then: Callable[[Night, Invoice], None]) -> None:
@@ -144,7 +154,7 @@ def _alter(world: World, night: Night, invoice: Invoice, variant: str) -> None:
 
 FAULTS: dict[str, Fault] = {
     "B01": fault("a nightly batch does not run", "batch_missing: batch", not_run, "entity"),
-    "B02": fault("a nightly batch is late or too long", "batch_late: batch", run_late, "entity", "variant"),
+    "B02": fault("a nightly batch is late or too long", "batch_late: batch, and stuck: execution", run_late, "entity", "variant"),
     "B03": fault("a nightly batch loses a document", "control_total: batch", partial, "entity"),
     "B04": fault(
         "a journal is out of balance or not the billing total", "amount_differs: Journal", out_of_balance,

@@ -9,7 +9,7 @@ from probes.sandbox.failures.victims import entity_for, established, fresh_deal,
 from probes.sandbox.records import crm_update
 from probes.sandbox.world import Action, Deal, Row, World
 
-LEAD_US, APPROVAL_US, STEP_US, SHIPMENT_US = 24 * HOUR_US, 8 * HOUR_US, 2 * HOUR_US, 72 * HOUR_US
+LEAD_US, APPROVAL_US, STEP_US, SHIPMENT_US = 24 * HOUR_US, 8 * HOUR_US, HOUR_US, 72 * HOUR_US
 _REFUSALS = (
     "422 validation: item NW-CORE is inactive in subsidiary", "422 validation: currency not enabled for customer",
     "422 validation: accounting period is closed",
