@@ -486,6 +486,24 @@ def test_lists_go_on_where_the_page_before_ended(trained: World) -> None:
     assert (whole.total, len(whole.items), rest.next) == (3, 3, None)
 
 
+def test_every_list_answers_on_every_database(any_store: Store) -> None:
+    world = company(any_store, customer("billing", "b1", tax_id="UNKNOWN"))
+    a, b = sorted(record_id("crm", "customer", i) for i in ("a1", "a2"))
+    row = {"a_id": a, "b_id": b, "weight": 2.5, "probability": 0.85, "parts": '[["name", "equal", 2.5]]', "model": "m"}
+    with any_store.write() as conn:
+        conn.execute(table(Suggestion).insert().values(**row))
+    with any_store.read() as conn:
+        first = query.suggestions(conn, world.model, limit=1)
+        assert [(s.a_id, s.weight, s.parts[0].level) for s in first.items] == [(a, 2.5, "equal")]
+        assert query.suggestion(conn, world.model, b, a) is not None
+        assert [v.reason for v in query.refused_values(conn)] == ["null_word"]
+        assert query.status(conn, world.model).suggestions == 1
+    settle(world, "reject", ("crm", "a1"), ("crm", "a2"))
+    with any_store.read() as conn:
+        assert query.suggestions(conn, world.model).items == []
+        assert [d.weight for d in query.decisions(conn).items] == [2.5]
+
+
 def test_no_model_row_is_ever_changed_by_a_rebuild(trained: World) -> None:
     before = trained.rows(table(IdentityModel).name), trained.rows("identity_suggestion")
     verify(trained.store, trained.model, NOW)
