@@ -49,12 +49,14 @@ class _Seen(NamedTuple):
 
 
 class _Stand(NamedTuple):
-    """How a document stands in its flows: whether all have gone through, since when, and the money that has not."""
+    """How a document stands in its flows: whether all have gone through and since when, the money that has not, and when its
+    counterparts came."""
 
     through: bool
     at_us: int
     money_minor: int | None
     currency: str | None
+    came_us: tuple[int, ...] = ()
 
 
 class _Chain(NamedTuple):
@@ -86,6 +88,10 @@ _RETRIES = _ids(
 _STANDS = _ids(
     "SELECT anchor_id, CASE WHEN state IN ('done', 'excluded', 'opening') OR completed_us IS NOT NULL THEN 0 ELSE 1 END AS due,"
     " completed_us, risk_minor, currency FROM flow_instance WHERE flow = :flow AND anchor_id IN :ids ORDER BY anchor_id, revision"
+)
+_CAME = _ids(
+    "SELECT anchor_id, latest_us FROM flow_step WHERE flow = :flow AND anchor_id IN :ids AND record_id <> anchor_id"
+    " AND latest_us IS NOT NULL"
 )
 _FACTS = text(
     "SELECT (SELECT COALESCE(SUM(seen_count), 0) FROM quarantine) * 1000000000 + (SELECT COALESCE(SUM(r.version_count), 0)"
@@ -152,7 +158,7 @@ def _deaths(r: Any) -> int:
 
 
 def _chains(conn: Connection, seen: list[_Seen]) -> list[_Chain]:
-    """Return the tries of each piece of work together: a retry names what it tries again."""
+    """Return the tries of each piece of work together: they are about the same document, or a retry names what it tries again."""
     by_id = {one.id: one for one in seen}
     earlier: dict[int, int] = {}
     well: dict[int, int] = {}
@@ -164,7 +170,8 @@ def _chains(conn: Connection, seen: list[_Seen]) -> list[_Chain]:
     about = {row[0]: row[1] for chunk in _chunks(sorted(by_id)) for row in conn.execute(_ABOUT, {"ids": chunk})}
     groups: dict[int, list[_Seen]] = defaultdict(list)
     for one in seen:
-        groups[_first(one.id, earlier, by_id)].append(one)
+        document = about.get(one.id)
+        groups[document if document is not None else _first(one.id, earlier, by_id)].append(one)
     chains = [
         _chain(sorted(tries, key=lambda t: (t.since_us, t.id)), about, well) for _, tries in sorted(groups.items())
     ]
@@ -182,11 +189,18 @@ def _first(rid: int, earlier: Mapping[int, int], known: Mapping[int, _Seen]) -> 
 
 
 def _chain(tries: list[_Seen], about: Mapping[int, int | None], well: Mapping[int, int]) -> _Chain:
+    """Return one piece of work; what lies in a queue speaks for the runs that failed on it, and has to leave it."""
     document = next((about[t.id] for t in tries if about.get(t.id) is not None), None)
+    letters = [t for t in tries if t.kind == "dead_letter"]
+    if letters:
+        gone = [t.gone_us for t in letters]
+        return _Chain([*letters, *(t for t in tries if t not in letters)], document, _last(gone))
     ends = [well[t.id] for t in tries if t.id in well]
-    gone = [t.gone_us for t in tries]
-    taken = None if None in gone else max(us for us in gone if us is not None)
-    return _Chain(tries, document, min(ends) if ends else taken)
+    return _Chain(tries, document, max(ends) if ends else _last([t.gone_us for t in tries]))
+
+
+def _last(gone: list[int | None]) -> int | None:
+    return None if None in gone else max(us for us in gone if us is not None)
 
 
 def _stands(conn: Connection, model: Model, documents: Iterable[int]) -> dict[int, _Stand]:
@@ -201,6 +215,12 @@ def _stands(conn: Connection, model: Model, documents: Iterable[int]) -> dict[in
                     through=held.through and not r.due, at_us=max(held.at_us, r.completed_us or 0)
                 )
                 sums[r.anchor_id, r.currency] += r.risk_minor or 0
+            came: dict[int, list[int]] = defaultdict(list)
+            for r in conn.execute(_CAME, {"flow": flow, "ids": chunk}):
+                came[r.anchor_id].append(r.latest_us)
+            for rid, at in came.items():
+                if rid in found:
+                    found[rid] = found[rid]._replace(came_us=tuple(sorted({*found[rid].came_us, *at})))
             for (rid, currency), minor in sums.items():
                 if minor > (found[rid].money_minor or 0):
                     found[rid] = found[rid]._replace(money_minor=minor, currency=currency)
@@ -208,25 +228,28 @@ def _stands(conn: Connection, model: Model, documents: Iterable[int]) -> dict[in
 
 
 def _row(chain: _Chain, stands: Mapping[int, _Stand]) -> tuple[Any, ...]:
-    first, last = chain.tries[0], chain.tries[-1]
+    first = chain.tries[0]
+    last = [t for t in chain.tries if t.kind == first.kind][-1]
     stand = stands.get(chain.document) if chain.document is not None else None
     closed_us = _closed(chain, stand)
     money, currency = (stand.money_minor, stand.currency) if stand is not None and closed_us is None else (None, None)
     return (
         fingerprint(first.kind, first.stream_id, first.cause, last.message), first.id, first.kind,
         classify(last.message, last.cause), last.cause, first.stream_id, chain.document, last.message,
-        sum(t.tries for t in chain.tries), first.since_us, last.last_us, closed_us, money, currency,
+        sum(t.tries for t in chain.tries if t.kind == first.kind), first.since_us, last.last_us, closed_us, money, currency,
     )  # fmt: skip
 
 
 def _closed(chain: _Chain, stand: _Stand | None) -> int | None:
-    """Return when the trouble was over. Of a document in a flow the flow decides; a message must have gone besides."""
-    first = chain.tries[0]
+    """Return when the trouble was over. Of a document in a flow a counterpart that came decides, or that all have come through:
+    that a message has gone, or a retry says it went well, proves nothing by itself."""
+    first, gone_us = chain.tries[0], chain.gone_us
     if stand is None:
-        return chain.gone_us
-    if not stand.through or (first.kind == "dead_letter" and chain.gone_us is None):
-        return None
-    return max(stand.at_us, chain.gone_us or 0, first.since_us)
+        return gone_us
+    if stand.through and (gone_us is not None or first.kind != "dead_letter"):
+        return max(stand.at_us, gone_us or 0, first.since_us)
+    came_us = next((at for at in stand.came_us if at >= first.since_us), None)
+    return None if gone_us is None or came_us is None else max(came_us, gone_us)
 
 
 def _refused(q: Any) -> tuple[Any, ...]:

@@ -172,6 +172,33 @@ def test_a_dead_letter_that_was_only_taken_away_is_not_over(world: World) -> Non
     assert [e.closed_us for e in queue(world)] == [None]
 
 
+def test_a_letter_and_the_runs_that_failed_on_it_are_one_trouble(world: World) -> None:
+    won(world, T0)
+    world.land(
+        "erp",
+        [run("1", "failed", T0, T0 + MINUTE, "503", *about()), run("2", "failed", T0, T0 + HOUR, "503", *about())],
+        T0 + HOUR,
+    )
+    world.land("erp", [letter("m1", T0 + HOUR)], T0 + HOUR)
+    (one,) = queue(world)
+    assert (one.kind, one.subject_id, one.attempts) == ("dead_letter", record_id("erp", "message", "m1"), 1)
+    assert clean(world)
+
+
+def test_a_letter_that_was_sent_again_is_over_once_a_counterpart_came_though_another_is_still_awaited(
+    world: World,
+) -> None:
+    won(world, T0)
+    world.land("erp", [letter("m1", T0 + MINUTE)], T0 + HOUR)
+    world.land("erp", [letter("m1", T0 + MINUTE, deleted=True)], T0 + 2 * HOUR)
+    order = Record(
+        kind="order", id="o1", state="open", created_us=T0 + 3 * HOUR, changed_us=T0 + 3 * HOUR, entity="DE", currency="EUR",
+        amounts={"net": 1000}, milestones={"created": (T0 + 3 * HOUR,) * 2}, references=(Reference("fulfils", DEAL),),
+    )  # fmt: skip
+    world.land("erp", [order], T0 + 3 * HOUR)
+    assert [e.closed_us for e in queue(world)] == [T0 + 3 * HOUR]
+
+
 def test_a_poison_message_is_one_exception_however_often_it_dies(world: World) -> None:
     for n in range(1, 40):
         world.land("erp", [letter("m1", T0 + n * MINUTE)], T0 + n * MINUTE)

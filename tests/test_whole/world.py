@@ -21,9 +21,9 @@ from alerts.queries import AlertView, MemberView, TransitionView
 from alerts.sight import StreamSight
 from console.run.cycle import CycleSummary, run_cycle
 from console.run.score.company import lived, watching
+from console.run.score.findings import troubles
 from console.run.score.truths import key as key_of
 from console.run.workspace import Workspace
-from metrics.keys import key_id
 from metrics.listing import EventRow, events
 from metrics.queries.breaks import Break, Trouble, breaks, exceptions
 from metrics.rebuild import TableCheck, verify
@@ -31,7 +31,6 @@ from metrics.risk import LateDocument, late
 from metrics.sli import Figure, figures
 from metrics.tables import FlowInstance, RecordRow, table
 from probes.clock import SECOND
-from probes.record import key
 from probes.sandbox import Clock, Company, inject, repair
 from probes.sandbox.faults import plan_demo
 from probes.sandbox.journal import Entry
@@ -165,13 +164,9 @@ class World:
             assert b.subject is not None
             money = None if b.money_minor is None else abs(b.money_minor)
             found[b.kind, b.subject.platform, b.subject.kind, b.subject.external_id] = money
-        for e in self.exceptions():
-            found["exception", e.platform, "message", self._messages()[e.subject_id]] = None
+        with self.workspace.store.read() as conn:
+            found |= dict.fromkeys((key for key, _ in troubles(conn)), None)
         return found
-
-    def _messages(self) -> dict[int, str]:
-        names = [q for queue in self.company.world.queues.values() for q in queue]
-        return {key_id(key("middleware", "message", "id", name)): name for name in names}
 
     def flow_states(self, external_id: str) -> dict[str, str]:
         """Return where the flows of an anchor document stand."""

@@ -72,7 +72,7 @@ def _findings(conn: Connection, model: Model, now_us: int) -> Iterator[Found]:
     every = (
         *_overdue(conn, model, now_us),
         *_breaks(conn),
-        *_exceptions(conn),
+        *troubles(conn),
         *_late(conn),
         *_platforms(conn, model, now_us),
     )
@@ -97,7 +97,8 @@ def _breaks(conn: Connection) -> Iterator[Found]:
             yield (b.kind, b.subject.platform, b.subject.kind, b.subject.external_id), (money, b.currency)
 
 
-def _exceptions(conn: Connection) -> Iterator[Found]:
+def troubles(conn: Connection) -> Iterator[Found]:
+    """Yield what waits for a person, with what of its document has not come through."""
     listed = list(_all(lambda after: exceptions(conn, limit=PAGE, after=after)))
     ids = sorted({e.subject_id for e in listed})
     names = select(_RECORD.c.id, _RECORD.c.kind, _RECORD.c.external_id).where(_RECORD.c.id.in_(ids))
