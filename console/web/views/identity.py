@@ -10,6 +10,7 @@ from console.web import charts, formats
 from console.web.context import Console
 from console.web.data import ask, forget
 from console.web.frame import View, param, show
+from console.web.identity_rows import WHY, compared_rows, decision_row, id_row, percent, spelled, suggestion_row
 from console.web.long_list import long_list
 from console.web.pages import Page, path
 from console.web.widgets import empty, heading, table
@@ -20,13 +21,6 @@ from metrics.queries import identity as query
 from metrics.queries.pages import Listing
 
 PAGE = Page("Identity", "join", 65)
-TELLING_BITS = 0.5
-"""A part that weighs less says nothing worth a word in a list."""
-ABOUT = {
-    "confirm": "One customer",
-    "reject": "Two customers",
-    "split": "Split off",
-}
 
 
 def render(console: Console, view: View) -> None:
@@ -61,7 +55,7 @@ def _suggestions(console: Console, view: View, stand: query.Status) -> None:
 
     long_list(
         listing,
-        _row,
+        suggestion_row,
         "No two customers are likely to be one." if stand.model else "Nothing was compared yet.",
         key="suggestions",
         view=view,
@@ -83,49 +77,6 @@ def _standing(view: View, stand: query.Status) -> list[str]:
     return told
 
 
-def _row(s: query.Suggested) -> dict[str, Any]:
-    one, other = s.sides
-    return {
-        "Likely": _percent(s.probability),
-        "Customer": one.name,
-        "Id": _spelled(one.record),
-        "And": other.name,
-        "Id there": _spelled(other.record),
-        "For it": _strongest(s, +1),
-        "Against it": _strongest(s, -1),
-        "On the first": _hanging(one),
-        "On the other": _hanging(other),
-        "pair": f"{s.a_id}-{s.b_id}",
-    }
-
-
-def _percent(probability: float) -> str:
-    # Cut, never rounded up: no likeness of this kind is certain.
-    return f"{int(probability * 1000) / 10:.1f} %"
-
-
-def _spelled(i: query.ScopedId) -> str:
-    return f"{i.record.platform} {i.record.external_id}"
-
-
-def _strongest(s: query.Suggested, sign: int) -> str:
-    parts = sorted((p for p in s.parts[1:] if p.weight * sign >= TELLING_BITS), key=lambda p: -abs(p.weight))
-    return ", ".join(f"{formats.words(p.comparison)} {p.level}" for p in parts[:2])
-
-
-def _hanging(side: query.Side) -> str:
-    """Say what hangs on each id of a side; platforms are not added up, for they show the same documents."""
-    told = [f"{i.record.platform}: {', '.join(found)}" for i in side.ids if (found := _open(i))]
-    return "; ".join(told) or "nothing open"
-
-
-def _open(i: query.ScopedId) -> list[str]:
-    h = i.hanging
-    orders = [formats.plural(h.orders, "order")] if h.orders else []
-    owed = [f"{formats.moneys(h.receivables)} owed"] if h.receivables else []
-    return [*orders, *owed, *([formats.plural(h.cases, "case")] if h.cases else [])]
-
-
 def _one(console: Console, view: View, a: int, b: int) -> None:
     found = ask(console, ("suggestion", a, b), lambda c: query.suggestion(c, console.model, a, b))
     if found is None:
@@ -134,7 +85,7 @@ def _one(console: Console, view: View, a: int, b: int) -> None:
     one, other = found.sides
     with st.container(border=True):
         st.markdown(
-            f"**{formats.md(one.name)}** and **{formats.md(other.name)}** are {_percent(found.probability)} likely to be one customer"
+            f"**{formats.md(one.name)}** and **{formats.md(other.name)}** are {percent(found.probability)} likely to be one customer"
         )
         left, right = st.columns([3, 4])
         with left:
@@ -143,49 +94,12 @@ def _one(console: Console, view: View, a: int, b: int) -> None:
                 charts.score_parts(found.parts, ground), width="stretch", key="parts", config={"displayModeBar": False}
             )
         with right:
-            table(_compared(console, found), key="compared", view=view)
+            table(compared_rows(console, found), key="compared", view=view)
         st.markdown("**What hangs on each**")
         ids = [(side, i) for side in found.sides for i in side.ids]
-        table([_id_row(console, side.name, i) for side, i in ids], key="ids", view=view, times=("From", "To"), links={"link": "open there"},
+        table([id_row(console, side.name, i) for side, i in ids], key="ids", view=view, times=("From", "To"), links={"link": "open there"},
               numbers=("Open orders", "Open cases"))  # fmt: skip
         _settle(console, found)
-
-
-def _compared(console: Console, s: query.Suggested) -> list[dict[str, Any]]:
-    fields = {c.field: (c.field, *c.near) for c in console.model.identity.suggest.compare}
-    rows = []
-    for part in s.parts[1:]:
-        names = fields.get(part.comparison, (part.comparison,))
-        values = (", ".join(v for n in names if (v := side.record.attributes.get(n))) or None for side in s.sides)
-        rows.append(
-            {
-                "Compared": ", ".join(formats.words(n) for n in names),
-                **dict(zip((_spelled(side.record) for side in s.sides), values, strict=True)),
-                "Found": part.level,
-                "Bits": f"{part.weight:+.1f}",
-            }
-        )
-    return rows
-
-
-def _id_row(console: Console, customer: str, i: query.ScopedId) -> dict[str, Any]:
-    h = i.hanging
-    return {
-        "Customer": customer,
-        "Platform": i.record.platform,
-        "Role": ", ".join(i.roles),
-        "Id": i.record.external_id,
-        "Entity": i.record.entity,
-        "Currency": i.currency,
-        "From": i.from_us,
-        "To": i.to_us,
-        "How known": formats.words(i.evidence),
-        "Open orders": h.orders,
-        "Their value": formats.moneys(h.order_money),
-        "Receivables": formats.moneys(h.receivables),
-        "Open cases": h.cases,
-        "link": console.model.link(i.record.platform, "customer", i.record.external_id),
-    }
 
 
 def _settle(console: Console, found: query.Suggested) -> None:
@@ -230,9 +144,9 @@ def _split(console: Console, view: View, record: int) -> None:
     head = next((i for i in ids if i.record.id == customer), ids[0])
     with st.container(border=True):
         st.markdown(f"**{formats.md(head.record.label)}** has {formats.plural(len(ids), 'id')}")
-        table([_id_row(console, head.record.label, i) for i in ids], key="own-ids", view=view, times=("From", "To"),
+        table([id_row(console, head.record.label, i) for i in ids], key="own-ids", view=view, times=("From", "To"),
               hidden=("Customer",), links={"link": "open there"}, numbers=("Open orders", "Open cases"))  # fmt: skip
-        others = {i.record.id: f"{_spelled(i)} – {i.record.label}" for i in ids if i is not head}
+        others = {i.record.id: f"{spelled(i)} – {i.record.label}" for i in ids if i is not head}
         if not others:
             return
         chosen = st.selectbox(
@@ -242,7 +156,7 @@ def _split(console: Console, view: View, record: int) -> None:
             key="split_id",
         )
         who, why = _named("split")
-        if st.button(f"Split it off from {formats.md(_spelled(head))}", key="split"):
+        if st.button(f"Split it off from {formats.md(spelled(head))}", key="split"):
             _act(console, "split", head.record.id, chosen, who, why)
 
 
@@ -254,25 +168,9 @@ def _decisions(console: Console, view: View) -> None:
 
     st.subheader("What was settled", anchor=False)
     long_list(
-        listing, _decision_row, "Nothing was settled yet.", key="decisions", view=view, times=("At",), hidden=("customer",),
+        listing, decision_row, "Nothing was settled yet.", key="decisions", view=view, times=("At",), hidden=("customer",),
         opens=lambda r: (path("identity"), view.link(customer=r["customer"])) if r["customer"] else None,
     )  # fmt: skip
-
-
-def _decision_row(d: query.Settled) -> dict[str, Any]:
-    def told(head: Any) -> str | None:
-        return None if head is None else f"{head.label} ({head.platform} {head.external_id})"
-
-    return {
-        "At": d.at_us,
-        "Decision": ABOUT[d.kind],
-        "Record": told(d.a),
-        "And": told(d.b),
-        "By": d.author,
-        "Reason": d.reason,
-        "In force": "yes" if d.in_force else "replaced by a later one",
-        "customer": d.a.customer_id if d.a else None,
-    }
 
 
 def _refused(console: Console, view: View) -> None:
@@ -291,14 +189,6 @@ def _refused(console: Console, view: View) -> None:
         for v in found
     ]
     table(rows, key="refused", view=view, numbers=("Records",))
-
-
-WHY = {
-    "null_word": "it says nothing",
-    "shared": "too many records share it",
-    "disputed": "a steward told its holders apart",
-    "hierarchy": "a company and its parent hold it",
-}
 
 
 if __name__ == "__main__":
