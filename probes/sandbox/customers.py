@@ -34,6 +34,9 @@ def create(world: World, key: str, entity: Entity, **flags: Any) -> Customer:
     name = catalog.company_name(rng, entity.country, number)
     parent: Customer | None = flags.get("parent")
     above: Customer | None = parent or flags.get("owner") or _drawn_owner(world, key, entity, flags)
+    vat = catalog.vat_id(rng, entity.country)
+    if parent is not None and parent.entity is entity:
+        vat = parent.account["VAT_Id__c"]  # a branch that its parent is billed for is no company of its own
     account: Row = {
         "Name": f"TEST {name}" if flags.get("test") else name,
         "AccountNumber": f"C-{number:05d}",
@@ -43,7 +46,7 @@ def create(world: World, key: str, entity: Entity, **flags: Any) -> Customer:
         "Legal_Entity__c": entity.code,
         "Segment__c": rng.choices(("smb", "mid", "enterprise"), (6, 3, 1))[0],
         "Region__c": catalog.REGIONS[entity.country],
-        "VAT_Id__c": catalog.vat_id(rng, entity.country),
+        "VAT_Id__c": vat,
         "Payment_Terms__c": rng.choices(tuple(catalog.TERMS), (2, 5, 1, 1))[0],
         "CurrencyIsoCode": entity.currency,
         "Phone": f"+{rng.randint(10**9, 10**10)}",

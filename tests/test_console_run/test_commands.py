@@ -301,5 +301,6 @@ def test_a_check_of_a_platform_that_is_not_there_fails_with_a_reason(loaded: Loa
         "erp",
         "support",
         "middleware",
+        "runtime",
     }
     assert all(i["reason"] for i in items if i["state"] == "failed")
