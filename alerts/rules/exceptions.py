@@ -1,4 +1,4 @@
-"""Which exceptions wait for a person: dead letters, rejected documents. One alert per kind, cause and stream."""
+"""Which exceptions wait for a person: dead letters, failed and hung runs, refused rows. One alert per kind, cause and stream."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from metrics.tables import Crosswalk, ExceptionRow, RecordRow, StreamRow, table
 
 TIMING = Timing()
 ADVICE = (
-    "Read the message, mend its cause where the record came from, then replay it: it closes when it is no longer "
-    "seen there."
+    "Read the message, mend its cause where the record came from, then send it again: it closes when its document shows "
+    "in the target."
 )
 
 _EXCEPTION, _RECORD = table(ExceptionRow), table(RecordRow)
@@ -72,7 +72,7 @@ def read(conn: Connection, model: Model, spec: Spec, now_us: int) -> Facts:
         select(
             e.kind, e.cause, e.stream_id, e.message, e.since_us, e.fingerprint, e.subject_id,
             _STREAM.c.platform.label("at"), d.kind.label("document_kind"), d.external_id, d.number, d.entity,
-            joined.c.customer_id, customer.c.name.label("customer"), d.net_minor, d.open_minor, d.currency,
+            joined.c.customer_id, customer.c.name.label("customer"), e.money_minor, e.currency,
             about.c.platform.label("document_at"),
         )
         .join_from(_EXCEPTION, _STREAM, _STREAM.c.id == e.stream_id)
@@ -98,7 +98,6 @@ def _open(row: dict[str, Any], model: Model) -> OpenException:
 def _member(row: dict[str, Any], model: Model) -> Member:
     if row["external_id"] is None:
         return Member(platform=row["at"], kind=row["kind"], external_id=f"{row['fingerprint']}#{row['subject_id']}")
-    minor = row["net_minor"] if row["open_minor"] is None else row["open_minor"]
     return Member(
         platform=row["document_at"],
         kind=row["document_kind"],
@@ -108,7 +107,7 @@ def _member(row: dict[str, Any], model: Model) -> Member:
         customer_id=row["customer_id"],
         customer=row["customer"],
         lost=True,
-        money_minor=minor,
+        money_minor=row["money_minor"],
         currency=row["currency"],
         link=model.link(row["document_at"], row["document_kind"], row["external_id"]),
     )

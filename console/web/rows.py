@@ -66,10 +66,12 @@ def exception_row(view: View, found: Trouble) -> dict[str, Any]:
     return {
         "State": "open_break" if found.closed_us is None else "closed",
         "Kind": formats.words(found.kind),
-        "Cause": formats.words(found.cause),
+        "What is wrong": formats.words(found.category),
         "Platform": found.platform,
         "Message": found.message,
+        "Tries": found.attempts,
         "Document": f"{formats.words(document.kind)} {document.label}" if document else None,
+        "Money": formats.money(found.money_minor, found.currency),
         "Customer": document.customer_name if document else None,
         "Age": formats.duration((found.closed_us or view.shown_us) - found.since_us),
         "Since": found.since_us,

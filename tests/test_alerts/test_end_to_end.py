@@ -173,7 +173,7 @@ def test_many_bad_orders_burn_the_budget_too_fast_and_name_their_documents(compa
     assert all(a.document_count == 6 for a in burning)
 
 
-def test_a_dead_letter_is_told_with_the_document_it_stops_and_over_when_it_is_gone(company: Company) -> None:
+def test_a_dead_letter_is_told_with_the_document_it_stops_and_over_when_the_target_shows_it(company: Company) -> None:
     company.win("006A", NOW)
     letters = company.streams["message"].records
     letters["M1"] = Record(
@@ -188,6 +188,9 @@ def test_a_dead_letter_is_told_with_the_document_it_stops_and_over_when_it_is_go
     assert alert.details == (("First message", "customer is on hold"),)
     letters["M1"] = replace(letters["M1"], deleted=True, changed_us=NOW + HOUR)
     company.run(NOW + HOUR + MINUTE, NOW + 2 * HOUR)
+    assert [a.rule for a in opened(company)] == ["exceptions"], "that a message has gone proves nothing"
+    company.deliver("006A", NOW + 2 * HOUR)
+    company.run(NOW + 2 * HOUR + MINUTE, NOW + 3 * HOUR)
     assert opened(company) == []
 
 

@@ -16,7 +16,7 @@ from alerts.spec import timing
 from metrics.definitions import Sli
 from metrics.risk import LateDocument
 from metrics.sli import BurnRates, Figure
-from probes.clock import DAY, HOUR, MINUTE, SECOND
+from probes.clock import DAY, HOUR, MINUTE, SECOND, duration_us
 
 from .build import NOW, finding, member
 
@@ -186,7 +186,7 @@ def test_tiers_of_one_severity_make_one_alert_in_which_the_fastest_speaks() -> N
     ids=["the base", "a quarter", "a week", "a day, never shorter than what can be seen"],
 )
 def test_windows_scale_with_the_period_and_factors_stay(window: str, expected: tuple[int, int]) -> None:
-    sli = Sli.model_validate({**SLI.model_dump(), "window": window if window != "30d" else "30d"})
+    sli = SLI.model_copy(update={"window": duration_us(window)})
     assert tuple(w // MINUTE for w in burn_rate.windows(burn_rate.TIERS[0], sli)) == expected
 
 

@@ -1,4 +1,4 @@
-"""`tieout exceptions`: what must a person handle: dead letters, rejected documents, rows that could not be read?"""
+"""`tieout exceptions`: what must a person handle: dead letters, failed and hung runs, rows that could not be read?"""
 
 from __future__ import annotations
 
@@ -9,18 +9,20 @@ import typer
 from metrics.queries.breaks import Trouble
 from metrics.queries.breaks import exceptions as listed
 
-from ..output import Answer, Column, Item, instant
+from ..output import Answer, Column, Item, amount, instant
 from ..question import AfterOption, LimitOption, Question, refuse
 
 COLUMNS = (
     Column("kind", "kind"),
     Column("platform", "platform"),
-    Column("cause", "cause"),
+    Column("what is wrong", "category"),
     Column("document", "number"),
+    Column("money", "money", True),
     Column("message", "message"),
+    Column("tries", "attempts", True),
     Column("since", "since"),
 )
-Kind = Literal["dead_letter", "quarantined_row"]
+Kind = Literal["dead_letter", "failed_run", "stuck_run", "quarantined_row"]
 
 
 def exceptions(
@@ -42,12 +44,16 @@ def trouble_item(t: Trouble) -> Item:
     return {
         "fingerprint": t.fingerprint,
         "kind": t.kind,
+        "category": t.category,
         "cause": t.cause,
         "platform": t.platform,
         "number": t.document.label if t.document else None,
         "external_id": t.document.external_id if t.document else None,
         "customer": t.document.customer_name if t.document else None,
+        "money": amount(t.money_minor, t.currency),
         "message": t.message,
+        "attempts": t.attempts,
         "since": instant(t.since_us),
+        "last": instant(t.last_us),
         "closed": instant(t.closed_us),
     }
