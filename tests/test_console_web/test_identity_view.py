@@ -14,8 +14,7 @@ from starlette.testclient import TestClient
 from streamlit.testing.v1 import AppTest
 
 from console.web import context, data
-from console.web.api.build import PREFIX
-from console.web.app import make_app
+from console.web.api.build import build as build_api
 from console.web.context import Console
 from metrics.crosswalk import held_by
 from metrics.keys import record_id
@@ -125,14 +124,14 @@ def test_a_past_instant_settles_nothing_and_says_so(likeness: Console) -> None:
 
 
 def test_the_interface_lists_suggestions_with_their_parts_and_refuses_a_past_instant(likeness: Console) -> None:
-    client = TestClient(make_app(likeness), base_url="http://127.0.0.1")
-    (found,) = client.get(f"{PREFIX}/identity/suggestions").json()["items"]
+    client = TestClient(build_api(lambda: likeness), base_url="http://127.0.0.1")
+    (found,) = client.get("/identity/suggestions").json()["items"]
     assert sum(p["weight"] for p in found["parts"]) == pytest.approx(found["weight"], abs=1e-5)
     hangs = {i["record"]["external_id"]: i["hanging"] for side in found["sides"] for i in side["ids"]}
     assert hangs["dup"]["receivables"] == [{"minor": "120000", "currency": "JPY", "text": "¥120,000"}]
-    assert client.get(f"{PREFIX}/identity/refused-values").json()["items"][0]["reason"] == "null_word"
-    assert client.get(f"{PREFIX}/identity/status").json()["items"][0]["fits"] is True
-    assert client.get(f"{PREFIX}/identity/decisions").json()["items"] == []
-    past = client.get(f"{PREFIX}/identity/suggestions", params={"as_of": "2026-11-17T00:00:00Z"})
+    assert client.get("/identity/refused-values").json()["items"][0]["reason"] == "null_word"
+    assert client.get("/identity/status").json()["items"][0]["fits"] is True
+    assert client.get("/identity/decisions").json()["items"] == []
+    past = client.get("/identity/suggestions", params={"as_of": "2026-11-17T00:00:00Z"})
     assert past.status_code == 422
     assert past.headers["content-type"] == "application/problem+json"

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metrics.definitions import Model
@@ -26,6 +26,7 @@ from .compare import EVENT_SLIS, differences
 from .histories import History, Landing, histories
 from .world import T0, World, model_of, wipe
 
+FEWER = settings(max_examples=max(1, settings.default.max_examples // 4))  # type: ignore[union-attr] # set by conftest
 MODEL = model_of({"DE": {}, "US": {"posting": {"credit_note": "document"}}}, ("crm", "billing", "erp", "legacy"))
 
 NONE_DECLARED = Calendars()
@@ -106,6 +107,7 @@ def test_stored_verdicts_equal_the_reference_judges_and_a_rebuild_finds_no_diffe
     assert not [check for check in verify(world.store, world.model, T0 + 40 * DAY) if check.differing]
 
 
+@FEWER
 @given(history=histories(), seed=st.integers(0, 2**16))
 def test_verdicts_on_calendars_equal_the_reference_judges(
     stores: tuple[Store, Store], history: History, seed: int
@@ -131,6 +133,7 @@ def miscounted(world: World, now_us: int) -> list[str]:
     return found
 
 
+@FEWER
 @given(history=histories(stamped_only=True), seed=st.integers(0, 2**16))
 def test_the_same_facts_in_another_arrangement_give_the_same_tables(
     stores: tuple[Store, Store], history: History, seed: int
