@@ -62,9 +62,14 @@ def break_item(b: Break) -> Item:
         "counterpart_id": b.counterpart.external_id if b.counterpart else None,
         "entity": b.entity,
         "customer": b.customer.name if b.customer else None,
-        "expected": b.expected,
-        "actual": b.actual,
+        "expected": _said(b, b.expected),
+        "actual": _said(b, b.actual),
         "money": amount(b.money_minor, b.currency),
         "since": instant(b.since_us),
         "closed": instant(b.closed_us),
     }
+
+
+def _said(b: Break, said: str | None) -> Item | str | None:
+    """Return what one side says: an amount as money, anything else as it is."""
+    return amount(int(said), b.currency) if said is not None and b.kind == "amount_differs" else said
