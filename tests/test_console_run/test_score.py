@@ -22,7 +22,7 @@ END = 10 * DAY
 
 
 def truth(from_us: int, to_us: int | None = None, **more: object) -> Truth:
-    return replace(Truth(1, "O01", KEY, "DE", 100_00, "EUR", from_us, to_us), **more)  # type: ignore[arg-type]
+    return replace(Truth(1, "O01", KEY, "DE", 100_00, "EUR", from_us, to_us, from_us), **more)  # type: ignore[arg-type]
 
 
 def said(
@@ -34,6 +34,14 @@ def said(
 def test_what_is_said_within_two_intervals_and_the_visibility_delay_is_in_time() -> None:
     (one,) = match([truth(DAY)], [said(DAY + 11 * MINUTE)], PATIENCE, END).matches
     assert (one.in_time, one.detect_us, one.money_exact) == (True, 11 * MINUTE, True)
+
+
+def test_what_has_a_grace_may_be_said_within_it_and_has_to_be_said_at_its_end() -> None:
+    wrong = truth(DAY, due_us=2 * DAY)
+    early, late = (match([wrong], [said(at)], PATIENCE, END) for at in (DAY + HOUR, 2 * DAY + 5 * MINUTE))
+    assert [r.matches[0].in_time for r in (early, late)] == [True, True]
+    assert [r.false for r in (early, late)] == [[], []]
+    assert match([truth(DAY, DAY + 20 * HOUR, due_us=2 * DAY)], [], PATIENCE, END).undecided == 1
 
 
 def test_what_is_said_later_is_a_miss_but_not_false() -> None:
@@ -108,7 +116,7 @@ def test_the_order_of_what_was_true_and_said_does_not_matter(a: list[int], b: li
 
 def test_percentiles_are_interpolated_between_values() -> None:
     assert percentiles([]) is None
-    assert percentiles([Fraction(4)]) == (4, 4)
+    assert percentiles([Fraction(4)]) == (Fraction(4), Fraction(4))
     assert percentiles([Fraction(n) for n in (4, 1, 3, 2)]) == (Fraction(5, 2), Fraction(397, 100))
 
 

@@ -36,7 +36,7 @@ class Patience:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """What became of one truth. `detect_us`, `close_us`: how long after it began, was repaired; None: not at all."""
+    """What became of one truth. `detect_us`, `close_us`: how long after it was due, was repaired; None: not at all."""
 
     truth: Truth
     said: Said | None
@@ -84,12 +84,12 @@ def _match(
     truth: Truth, told: Sequence[Said], patience: Patience, outages: Sequence[tuple[int, int]], end_us: int
 ) -> Match | None:
     """Return what became of a truth; None when nothing can be said yet, or it ended before it had to be found."""
-    until_us = _until(truth.from_us, patience, outages if truth.key[0] not in OUTAGES else ())
+    until_us = _until(truth.due_us, patience, outages if truth.key[0] not in OUTAGES else ())
     gone_us = truth.to_us if truth.to_us is not None else end_us
     first = next((s for s in told if _overlaps(s, truth)), None)
     if first is None:
         return None if gone_us < until_us or end_us < until_us else Match(truth, None, None, False, None, None)
-    detect_us = max(first.from_us - truth.from_us, 0)
+    detect_us = max(first.from_us - truth.due_us, 0)
     last = [s for s in told if _overlaps(s, truth)][-1]
     close_us = None
     if truth.to_us is not None and last.to_us is not None:

@@ -26,7 +26,8 @@ Key = tuple[str, str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """One thing that is wrong: since `from_us`, until it was repaired. Money: the absolute amount, None where it has none.
+    """One thing that is wrong: since `from_us`, until it was repaired. It has to be said from `due_us` on, its deadline or the end of
+    the grace it is given. Money: the absolute amount, None where it has none.
 
     `fault` is None for what nobody injected but is true all the same.
     """
@@ -39,6 +40,7 @@ class Truth:
     currency: str | None
     from_us: int
     to_us: int | None
+    due_us: int
 
 
 def truths(entries: Iterable[Entry]) -> list[Truth]:
@@ -55,7 +57,9 @@ def truths(entries: Iterable[Entry]) -> list[Truth]:
         found.append(replace(one, key=("missing_in_target", *one.key[1:])) if overdue else one)
         if overdue and one.to_us is not None:
             fault = one.fault if entry.kind == "late" else None
-            found.append(replace(one, fault=fault, key=("late", *one.key[1:]), from_us=one.to_us, to_us=None))
+            found.append(
+                replace(one, fault=fault, key=("late", *one.key[1:]), from_us=one.to_us, to_us=None, due_us=one.to_us)
+            )
     return found
 
 
@@ -85,5 +89,5 @@ def _truth(entry: Entry) -> Truth:
     money = None if entry.money_minor is None else abs(entry.money_minor)
     return Truth(
         entry.id, entry.fault, (kind, platform, record_kind, external_id), entry.entity, money, entry.currency,
-        entry.true_from_us, entry.repaired_us,
+        entry.true_from_us, entry.repaired_us, max(entry.true_from_us, entry.due_us or 0),
     )  # fmt: skip
