@@ -113,8 +113,11 @@ def test_verdicts_on_calendars_equal_the_reference_judges(
     stores: tuple[Store, Store], history: History, seed: int
 ) -> None:
     world = replay(stores[0], history, history.landings, random.Random(seed), SCHEDULED, CALENDARS)
-    # Open: where a deadline on a calendar is missed by a microsecond, the two judges open breaks differently; all else is compared.
-    assert not [told for told in differences(world) if not told.startswith("breaks ")]
+    # Open: on one known history the judge holds a closed missing_in_target break, since an instant one microsecond past the hour, that
+    # the reference does not; why is not known yet. Every other kind of break and every other table is compared.
+    assert not [
+        told for told in differences(world) if not (told.startswith("breaks ") and "'missing_in_target'" in told)
+    ]
     assert not [check for check in verify(world.store, world.model, T0 + 40 * DAY) if check.differing]
 
 
